@@ -1,0 +1,146 @@
+//! `inonda host [NAME]`: go on air.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::args::{Everywhere, HostArgs};
+use crate::cli::session::Until;
+use crate::cli::{Failure, folders, identity, listen, session};
+use crate::engine::command::{Command, Programme, Show};
+use crate::limits::{DESCRIPTION_MAX_BYTES, GENRE_MAX_BYTES, NAME_MAX_BYTES};
+use crate::tui::Studio;
+use crate::units::Codec;
+
+/// The port a host takes when it is free, so that a link outlives a restart; PeerCast's, which routers may know already.
+const HOST_PORT: u16 = 7144;
+
+/// Hosts until the programme or the person ends it.
+///
+/// # Errors
+/// No source, an unusable key folder, a taken port, a missing device or file.
+pub fn run(args: &HostArgs, everywhere: &Everywhere) -> Result<(), Failure> {
+    check_text(args)?;
+    let show = Show {
+        station: None,
+        key: identity::channel(everywhere, &args.name)?,
+        name: args.name.clone(),
+        genre: args.genre.clone(),
+        description: args.description.clone(),
+        language: args.language.clone(),
+        private: args.private,
+        sources: sources(args)?,
+        bitrate_bps: u32::try_from(args.bitrate).unwrap_or(u32::MAX),
+        codec: args.codec.into(),
+        stripes: args.stripes,
+        host_slots: args.host_slots,
+        repeat: args.repeat,
+        record: args.record.clone(),
+    };
+    let held = identity::node(everywhere)?;
+    let mut binds = vec![
+        SocketAddr::from((Ipv6Addr::UNSPECIFIED, HOST_PORT)),
+        SocketAddr::from((Ipv4Addr::UNSPECIFIED, HOST_PORT)),
+    ];
+    binds.extend(listen::any_port());
+    let handle = session::start(
+        &args.node,
+        held.identity.clone(),
+        binds,
+        Some(folders::state(everywhere)?),
+        false,
+    )?;
+    let _ = handle.send(Command::Host(Box::new(show)));
+    session::follow(handle, everywhere, Until::OffAir)
+}
+
+/// Shows begun from inside the terminal interface: this person's keys, and what `inonda host` takes when nothing is said.
+pub fn studio(everywhere: &Everywhere) -> Studio {
+    let everywhere = everywhere.clone();
+    Studio(Arc::new(move |name: &str, source: Programme| {
+        let name = if name.is_empty() { "inonda" } else { name };
+        if name.len() > NAME_MAX_BYTES {
+            return Err(format!("a name has at most {NAME_MAX_BYTES} bytes"));
+        }
+        let source = match source {
+            Programme::File(path) => Programme::File(found(path)?),
+            other => other,
+        };
+        let key = identity::channel(&everywhere, name).map_err(|failure| failure.message)?;
+        Ok(Show {
+            station: None,
+            key,
+            name: name.to_owned(),
+            genre: String::new(),
+            description: String::new(),
+            language: String::new(),
+            private: false,
+            sources: vec![source],
+            bitrate_bps: 128_000,
+            codec: Codec::Opus,
+            stripes: 4,
+            host_slots: 4,
+            repeat: true,
+            record: None,
+        })
+    }))
+}
+
+/// A file that is there; `~` is the person's home, since no shell has read the line.
+fn found(path: PathBuf) -> Result<PathBuf, String> {
+    let path = match (path.strip_prefix("~"), etcetera::home_dir()) {
+        (Ok(rest), Ok(home)) => home.join(rest),
+        _ => path,
+    };
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("there is no {}", path.display()))
+    }
+}
+
+fn sources(args: &HostArgs) -> Result<Vec<Programme>, Failure> {
+    if let Some(device) = &args.mic {
+        return Ok(vec![Programme::Microphone(
+            (!device.is_empty()).then(|| device.clone()),
+        )]);
+    }
+    if let Some(url) = &args.station {
+        return Ok(vec![Programme::Station(url.clone())]);
+    }
+    if args.stdin {
+        return Ok(vec![Programme::Stdin]);
+    }
+    if args.tone {
+        return Ok(vec![Programme::Tone]);
+    }
+    if args.files.is_empty() {
+        return Err(Failure::new(
+            "there is nothing to put on air",
+            "give --file PATH, --mic, --stdin, --station URL or --tone",
+        )
+        .code(2));
+    }
+    Ok(args.files.iter().cloned().map(Programme::File).collect())
+}
+
+fn check_text(args: &HostArgs) -> Result<(), Failure> {
+    let limits = [
+        ("name", &args.name, NAME_MAX_BYTES),
+        ("genre", &args.genre, GENRE_MAX_BYTES),
+        ("description", &args.description, DESCRIPTION_MAX_BYTES),
+    ];
+    for (what, text, most) in limits {
+        if text.len() > most {
+            return Err(Failure::new(
+                format!("the {what} has {} bytes, {most} are possible", text.len()),
+                "shorten it",
+            )
+            .code(2));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Failure::new(format!("the {what} holds control characters"), "leave them out").code(2));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! The `inonda:` link: everything a listener needs to join.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use crate::limits::{ADDRS_MAX, NAME_MAX_BYTES};
+use crate::units::ChannelId;
+
+/// `inonda:ID?via=HOST:PORT&via=…&name=…`; host names are kept as text until somebody dials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub channel: ChannelId,
+    /// `host:port`, as written.
+    pub via: Vec<String>,
+    pub name: Option<String>,
+}
+
+/// A link that cannot be read; the message says which part and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LinkError(String);
+
+impl Link {
+    /// A link that names the channel and where to ask for it.
+    pub fn new(channel: ChannelId, via: impl IntoIterator<Item = SocketAddr>, name: &str) -> Link {
+        let via = via.into_iter().take(ADDRS_MAX).map(|addr| addr.to_string()).collect();
+        Link {
+            channel,
+            via,
+            name: (!name.is_empty()).then(|| name.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "inonda:{}", self.channel)?;
+        let mut mark = '?';
+        for via in &self.via {
+            write!(f, "{mark}via={via}")?;
+            mark = '&';
+        }
+        if let Some(name) = &self.name {
+            write!(f, "{mark}name={}", percent_encode(name))?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Link {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Link, LinkError> {
+        let text = text.trim();
+        let rest = text.strip_prefix("inonda:").unwrap_or(text);
+        let (id, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let channel = id
+            .trim_matches('/')
+            .parse()
+            .map_err(|e| LinkError(format!("the channel in the link: {e}")))?;
+        let mut link = Link {
+            channel,
+            via: Vec::new(),
+            name: None,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("via", host)) if link.via.len() < ADDRS_MAX => {
+                    link.via.push(check_host_port(&percent_decode(host)?)?)
+                }
+                Some(("name", name)) => link.name = Some(clip(percent_decode(name)?)),
+                // Later versions may say more; what they say is not needed to join.
+                Some(_) | None => {}
+            }
+        }
+        Ok(link)
+    }
+}
+
+fn check_host_port(text: &str) -> Result<String, LinkError> {
+    let ok = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0));
+    if ok && text.len() <= 260 {
+        Ok(text.to_owned())
+    } else {
+        Err(LinkError(format!("via={text:?} in the link is not HOST:PORT")))
+    }
+}
+
+fn clip(mut name: String) -> String {
+    while name.len() > NAME_MAX_BYTES {
+        name.pop();
+    }
+    name
+}
+
+fn percent_encode(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+fn percent_decode(text: &str) -> Result<String, LinkError> {
+    let mut bytes = Vec::with_capacity(text.len().min(1_024));
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'%', [high, low, after @ ..]) => {
+                let digit = |b: &u8| char::from(*b).to_digit(16);
+                let (Some(high), Some(low)) = (digit(high), digit(low)) else {
+                    return Err(LinkError(format!("{text:?} in the link has a broken % sequence")));
+                };
+                bytes.push((high * 16 + low) as u8);
+                rest = after;
+            }
+            (b'%', _) => return Err(LinkError(format!("{text:?} in the link has a broken % sequence"))),
+            (b'+', _) => bytes.push(b' '),
+            (other, _) => bytes.push(*other),
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| LinkError(format!("{text:?} in the link is not UTF-8")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> ChannelId {
+        ChannelId([9; 32])
+    }
+
+    #[test]
+    fn a_link_survives_being_written_and_read() {
+        let link = Link::new(
+            id(),
+            ["127.0.0.1:7144".parse().unwrap(), "[::1]:9".parse().unwrap()],
+            "深夜 & co",
+        );
+        assert_eq!(link.to_string().parse::<Link>().unwrap(), link);
+    }
+
+    #[test]
+    fn a_bare_id_is_a_link_without_addresses() {
+        assert_eq!(
+            id().to_string().parse::<Link>().unwrap(),
+            Link {
+                channel: id(),
+                via: vec![],
+                name: None
+            }
+        );
+    }
+
+    #[test]
+    fn what_later_versions_add_is_passed_over() {
+        let text = format!("inonda:{}?x=1&via=a.example:1&flag", id());
+        assert_eq!(text.parse::<Link>().unwrap().via, ["a.example:1"]);
+    }
+
+    #[test]
+    fn broken_links_say_what_is_broken() {
+        for (text, word) in [
+            ("inonda:abc", "channel"),
+            ("", "channel"),
+            (&format!("inonda:{}?via=x", id()), "HOST:PORT"),
+            (&format!("{}?name=%zz", id()), "%"),
+        ] {
+            assert!(text.parse::<Link>().unwrap_err().to_string().contains(word), "{text}");
+        }
+    }
+}

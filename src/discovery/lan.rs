@@ -1,0 +1,156 @@
+//! Channels on the local network, by multicast DNS and DNS-SD: no configuration, no server. The announcement itself
+//! travels in the TXT record, signed, cut into pieces of at most 250 bytes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo, TxtProperty};
+use tokio::sync::mpsc;
+
+use crate::discovery::announcement::Signed;
+use crate::limits::ANNOUNCEMENT_MAX_BYTES;
+use crate::units::ChannelId;
+
+const SERVICE: &str = "_inonda._udp.local.";
+/// A string of a TXT record holds 255 bytes, key and `=` included.
+const PIECE_BYTES: usize = 250;
+const PIECES_MAX: usize = ANNOUNCEMENT_MAX_BYTES.div_ceil(PIECE_BYTES);
+/// How long the goodbye may take.
+const GOODBYE_MAX: Duration = Duration::from_millis(300);
+
+/// What is heard on the local network.
+#[derive(Debug)]
+pub enum LanNews {
+    Heard(Box<Signed>),
+    Gone(ChannelId),
+}
+
+/// This node's part in multicast DNS.
+pub struct Lan {
+    daemon: ServiceDaemon,
+    told: BTreeMap<ChannelId, (String, Bytes)>,
+}
+
+impl Lan {
+    /// Starts to listen; what is heard goes to `news`. Loopback is included, so that programs of one machine find each
+    /// other without any network.
+    ///
+    /// # Errors
+    /// When the system refuses multicast sockets.
+    pub fn start(news: mpsc::Sender<LanNews>) -> Result<Lan, String> {
+        let daemon = ServiceDaemon::new().map_err(|error| error.to_string())?;
+        let heard = daemon
+            .enable_interface(IfKind::LoopbackV4)
+            .and_then(|()| daemon.set_multicast_loop_v4(true))
+            .and_then(|()| daemon.browse(SERVICE))
+            .map_err(|error| error.to_string())?;
+        tokio::spawn(async move {
+            let mut known = BTreeMap::new();
+            while let Ok(event) = heard.recv_async().await {
+                if let Some(item) = understand(event, &mut known)
+                    && news.send(item).await.is_err()
+                {
+                    return;
+                }
+            }
+        });
+        Ok(Lan {
+            daemon,
+            told: BTreeMap::new(),
+        })
+    }
+
+    /// Says on the network what this node hosts: these channels and no others.
+    pub fn tell(&mut self, shows: &[Signed], port: u16) {
+        let ended: Vec<ChannelId> = self
+            .told
+            .keys()
+            .filter(|channel| !shows.iter().any(|show| show.says.channel == **channel))
+            .copied()
+            .collect();
+        for channel in ended {
+            if let Some((name, _)) = self.told.remove(&channel) {
+                let _ = self.daemon.unregister(&name);
+            }
+        }
+        for show in shows {
+            let channel = show.says.channel;
+            if self.told.get(&channel).is_some_and(|(_, bytes)| *bytes == show.bytes) {
+                continue;
+            }
+            match service(show, port).and_then(|service| {
+                let name = service.get_fullname().to_owned();
+                self.daemon.register(service).map(|()| name)
+            }) {
+                Ok(name) => drop(self.told.insert(channel, (name, show.bytes.clone()))),
+                Err(error) => tracing::debug!(%error, "the local network is not told of a channel"),
+            }
+        }
+    }
+
+    /// Says goodbye on the network.
+    pub async fn close(mut self) {
+        let farewells: Vec<_> = std::mem::take(&mut self.told)
+            .into_values()
+            .filter_map(|(name, _)| self.daemon.unregister(&name).ok())
+            .collect();
+        for farewell in farewells {
+            let _ = tokio::time::timeout(GOODBYE_MAX, farewell.recv_async()).await;
+        }
+        let _ = self.daemon.shutdown();
+    }
+}
+
+fn service(show: &Signed, port: u16) -> mdns_sd::Result<ServiceInfo> {
+    let id = show.says.channel.to_string();
+    let pieces: Vec<TxtProperty> = show
+        .bytes
+        .chunks(PIECE_BYTES)
+        .enumerate()
+        .map(|(at, piece)| TxtProperty::from((format!("a{at}"), piece)))
+        .collect();
+    let host = format!("inonda-{}.local.", &id[..16]);
+    Ok(ServiceInfo::new(SERVICE, &id, &host, "", port, pieces)?.enable_addr_auto())
+}
+
+fn understand(event: ServiceEvent, known: &mut BTreeMap<String, ChannelId>) -> Option<LanNews> {
+    match event {
+        ServiceEvent::ServiceResolved(service) => {
+            let signed = read(&service)?;
+            known.insert(service.fullname.clone(), signed.says.channel);
+            Some(LanNews::Heard(Box::new(signed)))
+        }
+        ServiceEvent::ServiceRemoved(_, name) => known.remove(&name).map(LanNews::Gone),
+        _ => None,
+    }
+}
+
+/// The announcement in a TXT record; whose signature is wrong is nobody.
+fn read(service: &ResolvedService) -> Option<Signed> {
+    let mut bytes = Vec::new();
+    for at in 0..PIECES_MAX {
+        match service.get_property_val(&format!("a{at}")) {
+            Some(Some(piece)) => bytes.extend_from_slice(piece),
+            Some(None) | None => break,
+        }
+    }
+    Signed::read(&bytes.into()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::announcement::tests::with;
+
+    #[test]
+    fn the_longest_announcement_travels_in_a_txt_record() {
+        let signed = with(1, 1_800_000_000, |says| {
+            says.description = "d".repeat(300);
+            says.title = "t".repeat(200);
+            says.name = "n".repeat(80);
+        });
+        let service = service(&signed, 7_144).unwrap();
+        assert_eq!(read(&service.as_resolved_service()), Some(signed));
+    }
+}

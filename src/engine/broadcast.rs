@@ -1,0 +1,258 @@
+//! The host's sound thread: source → encoder → chunk payloads, at the pace of the sound card or the clock.
+#![allow(clippy::disallowed_methods, reason = "sound threads live on the system's clock")]
+
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::audio::level::SilenceDetector;
+use crate::audio::payload::Framer;
+use crate::audio::source::{Fill, Note, Source};
+use crate::device::Capture;
+use crate::engine::command::Show;
+use crate::engine::event::Level;
+use crate::engine::programme::{self, Ready};
+use crate::engine::recording::Recorder;
+use crate::engine::report::Report;
+use crate::units::{ChannelId, PACKET_SAMPLES, PACKET_TIME};
+
+/// Orders that may wait for the thread; it looks fifty times a second.
+const ORDERS_MAX: usize = 16;
+/// A live source that brings nothing for this long is replaced by silence, so that the show goes on.
+const STARVED_MAX: Duration = Duration::from_millis(100);
+/// How long the host stays after its last chunk, so that whoever lost it can still ask.
+const LINGER: Duration = Duration::from_millis(700);
+/// How often the position in the programme is told.
+const POSITION_EVERY: u64 = 25;
+
+/// What people may ask of a show on air.
+#[derive(Clone, Debug)]
+pub enum Order {
+    Title(String),
+    Skip,
+    Stop,
+}
+
+/// A running host thread.
+pub struct Broadcast {
+    orders: SyncSender<Order>,
+}
+
+impl Broadcast {
+    /// Opens the sources on a thread of their own; reports tell when it is ready and everything after.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(channel: ChannelId, show: Show, reports: mpsc::Sender<Report>) -> std::io::Result<Broadcast> {
+        let (orders, receiver) = sync_channel(ORDERS_MAX);
+        std::thread::Builder::new().name("broadcast".into()).spawn(move || {
+            let ready = match programme::open(&show, &reports) {
+                Ok(ready) => ready,
+                Err(trouble) => {
+                    let _ = reports.blocking_send(trouble.into_report(channel));
+                    return;
+                }
+            };
+            let framer = match Framer::new(show.codec, show.bitrate_bps) {
+                Ok(framer) => framer,
+                Err(error) => {
+                    let hint = "choose another --bitrate".into();
+                    let _ = reports.blocking_send(Report::Failed {
+                        channel,
+                        code: 1,
+                        message: error.to_string(),
+                        hint,
+                    });
+                    return;
+                }
+            };
+            let _ = reports.blocking_send(Report::BroadcastReady { channel });
+            let recorder = Recorder::for_show(&show, &reports);
+            let mut on_air = OnAir {
+                channel,
+                framer,
+                recorder,
+                silence: SilenceDetector::default(),
+                reports,
+                frames: Box::new([0.0; PACKET_SAMPLES]),
+                packets: 0,
+            };
+            on_air.run(ready, &receiver);
+        })?;
+        Ok(Broadcast { orders })
+    }
+
+    /// Asks something of the show; a thread that has ended hears nothing.
+    pub fn order(&self, order: Order) {
+        let _ = self.orders.try_send(order);
+    }
+}
+
+struct OnAir {
+    channel: ChannelId,
+    framer: Framer,
+    recorder: Option<Recorder>,
+    silence: SilenceDetector,
+    reports: mpsc::Sender<Report>,
+    frames: Box<[f32; PACKET_SAMPLES]>,
+    packets: u64,
+}
+
+impl OnAir {
+    fn run(&mut self, ready: Ready, orders: &Receiver<Order>) {
+        let Ready {
+            mut source,
+            mut capture,
+        } = ready;
+        let live = source.is_live();
+        let mut due = Instant::now();
+        let mut stopped = false;
+        while !stopped {
+            match orders.try_recv() {
+                Ok(Order::Title(title)) => self.title(title),
+                Ok(Order::Skip) => source.skip(),
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {}
+            }
+            stopped = !self.packet(source.as_mut(), live, &mut due);
+            while let Some(note) = source.note() {
+                self.note(note);
+            }
+            if let Some(change) = capture.as_mut().and_then(Capture::poll) {
+                let (warn, message, hint) = change.words();
+                let level = if warn { Level::Warn } else { Level::Info };
+                let _ = self.reports.blocking_send(Report::Notice { level, message, hint });
+            }
+            self.tell_position(source.as_ref());
+        }
+        self.finish();
+    }
+
+    /// One packet of sound, when its time has come; false when the programme is over.
+    fn packet(&mut self, source: &mut dyn Source, live: bool, due: &mut Instant) -> bool {
+        loop {
+            match source.fill(&mut self.frames) {
+                Fill::Full if live => *due = Instant::now() + PACKET_TIME,
+                Fill::Full => *due = pace(*due),
+                Fill::Ended => {
+                    *due = pace(*due);
+                    self.publish();
+                    return false;
+                }
+                Fill::Starved if Instant::now() < *due + STARVED_MAX => {
+                    std::thread::sleep(Duration::from_millis(4));
+                    continue;
+                }
+                Fill::Starved => {
+                    self.frames.fill(0.0);
+                    *due += PACKET_TIME;
+                }
+            }
+            break;
+        }
+        self.publish()
+    }
+
+    /// Encodes the block and hands on the chunk it completes; false when the encoder has failed.
+    fn publish(&mut self) -> bool {
+        self.silence.push(self.frames.as_ref());
+        let framed = match self.framer.push(&self.frames) {
+            Ok(framed) => framed,
+            Err(error) => {
+                let hint = "the show cannot go on; start it again".into();
+                let failed = Report::Failed {
+                    channel: self.channel,
+                    code: 1,
+                    message: error.to_string(),
+                    hint,
+                };
+                let _ = self.reports.blocking_send(failed);
+                return false;
+            }
+        };
+        if let Some(recorder) = &mut self.recorder {
+            recorder.packet(Some(&framed.packet));
+        }
+        self.packets += 1;
+        if let Some(payload) = framed.chunk {
+            let _ = self.reports.blocking_send(Report::Payload {
+                channel: self.channel,
+                payload,
+            });
+        }
+        true
+    }
+
+    fn title(&mut self, title: String) {
+        self.framer.set_title(&title);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.title(&title);
+        }
+        let _ = self.reports.blocking_send(Report::HostTitle {
+            channel: self.channel,
+            title,
+        });
+    }
+
+    fn note(&mut self, note: Note) {
+        match note {
+            Note::Title(title) => self.title(title),
+            Note::Trouble { message, hint } => {
+                let _ = self.reports.blocking_send(Report::Notice {
+                    level: Level::Warn,
+                    message,
+                    hint,
+                });
+            }
+            Note::Skipped { path, why } => {
+                let message = format!("{} is left out: {why}", path.display());
+                let hint = "the show goes on with the next one".into();
+                let _ = self.reports.blocking_send(Report::Notice {
+                    level: Level::Warn,
+                    message,
+                    hint,
+                });
+            }
+        }
+    }
+
+    fn tell_position(&self, source: &dyn Source) {
+        if !self.packets.is_multiple_of(POSITION_EVERY) {
+            return;
+        }
+        let _ = self.reports.try_send(Report::HostPosition {
+            position: source.position(),
+            length: source.length(),
+            next: source.upcoming(),
+            silent_for: self.silence.silent_for(),
+        });
+    }
+
+    fn finish(&mut self) {
+        // Listeners hear whole chunks only: silence fills the last one up.
+        self.frames.fill(0.0);
+        for _ in 0..self.framer.missing() {
+            self.publish();
+        }
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish();
+        }
+        std::thread::sleep(LINGER);
+        let _ = self
+            .reports
+            .blocking_send(Report::BroadcastEnded { channel: self.channel });
+    }
+}
+
+/// Waits until `due` and gives the next due time. A machine that slept or stalled for more than a second starts its clock
+/// anew instead of sending the lost time in a burst.
+fn pace(due: Instant) -> Instant {
+    let now = Instant::now();
+    if let Some(wait) = due.checked_duration_since(now) {
+        std::thread::sleep(wait);
+    } else if now.duration_since(due) > Duration::from_secs(1) {
+        return now + PACKET_TIME;
+    }
+    due + PACKET_TIME
+}

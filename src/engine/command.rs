@@ -1,0 +1,135 @@
+//! What people may ask of a running node.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+
+use crate::engine::Target;
+use crate::units::{ChannelId, Codec, PeerId};
+
+/// One request; the answer, if any, comes as events and in the next snapshot.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Join, play and relay. A channel that is already played stays; another one is left first.
+    Listen(Listen),
+    /// Carry without playing.
+    Relay {
+        target: Target,
+    },
+    /// Go on air.
+    Host(Box<Show>),
+    /// Leave a channel, or end the show when it is our own.
+    Leave {
+        channel: ChannelId,
+    },
+    /// Percent of full scale, 0 to 100.
+    SetVolume(u8),
+    SetMuted(bool),
+    /// Stop the sound and keep relaying; playing again joins the present, not the past.
+    SetPaused(bool),
+    /// Bits a second for everything this node passes on; zero is listen only.
+    SetUpload(u64),
+    Block(PeerId),
+    /// Look for better parents now.
+    Reconnect,
+    /// Title of our own show.
+    SetTitle(String),
+    /// Tells others of a station that is listened to, so that one connection to it feeds many; or no longer.
+    Recast {
+        channel: ChannelId,
+        on: bool,
+    },
+    /// Next track of our own show.
+    Skip,
+    /// Compute [`crate::engine::snapshot::Levels::bands`] (costs an FFT thirty times a second).
+    SetSpectrum(bool),
+    /// Keep what is heard, as it came, in this file (Ogg Opus or FLAC); `None` stops.
+    Record(Option<PathBuf>),
+    /// Marks a channel or station; `link` as its listing has it.
+    SetFavourite {
+        link: String,
+        name: String,
+        on: bool,
+    },
+    /// Leaves a channel or station out of the list.
+    SetHidden {
+        link: String,
+        on: bool,
+    },
+    /// Ask every source of listings again.
+    Refresh,
+    /// Ask these nodes for the channels we carry, too.
+    AddPeers(Vec<SocketAddr>),
+    /// Say goodbye to the mesh, flush files, stop.
+    Quit,
+}
+
+/// What to hear, and how.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    pub target: Target,
+    /// Wanted delay from the host's sound to this ear.
+    pub delay: Duration,
+    /// Where to offer what is heard to any player over HTTP.
+    pub http: Option<SocketAddr>,
+    /// Where the sound goes; the default device when empty.
+    pub outputs: Vec<OutputTarget>,
+}
+
+/// One place where sound goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutputTarget {
+    /// A playback device, the default one when unnamed.
+    Device(Option<String>),
+    /// Nowhere, at the pace of the clock.
+    Null,
+    /// A WAV file of what is heard.
+    Wav(PathBuf),
+    /// An Ogg file of what came, without encoding it again.
+    Ogg(PathBuf),
+    /// Raw 48 kHz stereo 16 bit on standard output.
+    Stdout,
+}
+
+/// What a host puts on air.
+#[derive(Clone, Debug)]
+pub struct Show {
+    /// The address of the station that is only listened to, for now: no show of the person's own.
+    pub station: Option<String>,
+    /// The channel's key; its public half is the channel's ID.
+    pub key: SigningKey,
+    pub name: String,
+    pub genre: String,
+    pub description: String,
+    pub language: String,
+    /// Told to nobody: whoever has the link can listen.
+    pub private: bool,
+    pub sources: Vec<Programme>,
+    pub bitrate_bps: u32,
+    pub codec: Codec,
+    pub stripes: u8,
+    /// Children a stripe that the host feeds itself.
+    pub host_slots: u8,
+    /// Start again after the last file.
+    pub repeat: bool,
+    pub record: Option<PathBuf>,
+}
+
+/// Where a show's sound comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Programme {
+    /// A file, a folder or a playlist.
+    File(PathBuf),
+    /// A capture device, the default one when unnamed.
+    Microphone(Option<String>),
+    /// WAV, or raw 48 kHz stereo 16 bit, on standard input.
+    Stdin,
+    /// An internet radio station, by its address.
+    Station(String),
+    /// A test tone.
+    Tone,
+    /// Music made from oscillators, with titles.
+    Generated,
+}

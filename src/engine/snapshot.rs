@@ -1,0 +1,130 @@
+//! What the engine is doing, as one value that screens draw from.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::listing::{Listing, OriginState};
+use crate::mesh::session::Codec;
+use crate::mesh::stats::Neighbour;
+use crate::units::{ChannelId, PeerId};
+
+/// The whole of a node at one moment. Published on a watch channel a few times a second and whenever something changed;
+/// levels, which move faster, are in [`Levels`].
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub peer: Option<PeerId>,
+    pub addrs: Vec<SocketAddr>,
+    pub upload_limit_bps: u64,
+    pub channels: Vec<ChannelView>,
+    pub player: Option<PlayerView>,
+    pub host: Option<HostView>,
+    /// Every channel known from any source, sorted by nothing in particular; shared, since it can be long.
+    pub listings: Arc<Vec<Listing>>,
+    pub origins: Vec<OriginState>,
+}
+
+/// One channel this node takes part in.
+#[derive(Clone, Debug)]
+pub struct ChannelView {
+    pub channel: ChannelId,
+    pub name: String,
+    pub genre: String,
+    pub description: String,
+    pub title: String,
+    pub link: String,
+    pub role: Role,
+    pub codec: Codec,
+    pub bitrate_bps: u32,
+    /// Time on this channel.
+    pub since: Duration,
+    pub continuity: f64,
+    pub chunks_due: u64,
+    pub chunks_missed: u64,
+    pub repaired: u64,
+    pub duplicates: u64,
+    pub lag: Duration,
+    pub hops: u8,
+    pub parents: Vec<Option<PeerId>>,
+    pub children: usize,
+    pub slots: usize,
+    pub neighbours: Vec<Neighbour>,
+    pub listeners: Option<u64>,
+    pub downstream: u64,
+    pub channel_continuity_mean: Option<f64>,
+    pub channel_continuity_worst: Option<f64>,
+    pub download_bps: u64,
+    pub upload_bps: u64,
+    pub uploaded_bytes: u64,
+    pub downloaded_bytes: u64,
+    pub payload_bytes: u64,
+    /// Present while this channel is played.
+    pub player: Option<PlayerView>,
+}
+
+/// This node's part in a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Host,
+    Listener,
+    Relay,
+}
+
+/// The sound path of the channel that is heard.
+#[derive(Clone, Debug, Default)]
+pub struct PlayerView {
+    pub state: PlayerState,
+    /// Sound held between the mesh and the output.
+    pub buffer: Duration,
+    /// Wanted source-to-ear delay, and the measured one.
+    pub wanted_delay: Duration,
+    pub delay: Duration,
+    pub played: Duration,
+    /// Concealed or empty output.
+    pub silence: Duration,
+    pub underruns: u64,
+    /// Host clock against ours, in parts per million, as the drift correction sees it.
+    pub drift_ppm: f32,
+    pub output: String,
+    pub volume: u8,
+    pub muted: bool,
+    pub paused: bool,
+    pub recording: Option<String>,
+}
+
+/// What the player is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlayerState {
+    #[default]
+    Joining,
+    Playing,
+    /// Playing slightly slower because the buffer is short.
+    BufferLow,
+    /// Nothing to play; looking for parents.
+    Reconnecting,
+    OffAir,
+    NoOutput,
+}
+
+/// Our own show.
+#[derive(Clone, Debug, Default)]
+pub struct HostView {
+    pub channel: Option<ChannelId>,
+    pub name: String,
+    pub link: String,
+    pub title: String,
+    pub on_air: Duration,
+    /// What comes next in the playlist, if anything is known of it.
+    pub next: Vec<String>,
+    pub track_position: Duration,
+    pub track_length: Option<Duration>,
+    /// Neighbours that confirmed a chunk in the last second: proof of delivery.
+    pub confirming_peers: usize,
+    pub listeners: Option<u64>,
+    /// No sound above -60 dB for this long.
+    pub silent_for: Duration,
+    pub capture_overruns: u64,
+}
+
+/// Levels of what is really heard.
+pub use crate::audio::level::Levels;

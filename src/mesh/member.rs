@@ -1,0 +1,447 @@
+//! Who a node knows: neighbours it is connected to, records of others, addresses to begin with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::mesh::record::{Key, PeerRecord, prefix};
+use crate::mesh::rng::Rng;
+use crate::mesh::standing::Allowance;
+use crate::mesh::wire::{Audience, Load};
+use crate::units::{Epoch, PeerId, Seq, Time};
+
+/// Neighbours from one public /24 or /48.
+const ACTIVE_PER_PREFIX_MAX: usize = 2;
+/// Passive records from one public /24 or /48.
+const PASSIVE_PER_PREFIX_MAX: usize = 4;
+/// Dials under way at once.
+const DIALS_MAX: usize = 8;
+/// Addresses from links and discovery that are kept.
+const BOOTSTRAP_MAX: usize = 16;
+/// How long a dial may take before it counts as failed, whatever the driver says.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(8);
+/// No address is dialled more often than this, for the one behind it may refuse at once each time.
+const DIAL_AGAIN: Duration = Duration::from_secs(1);
+/// Dials remembered, under way or over.
+const DIALS_KEPT_MAX: usize = 64;
+
+/// One connection on this channel.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    pub peer: PeerId,
+    pub key: Key,
+    /// Stripes it feeds us with; stripes we feed it with; stripes in which it was asked to move away.
+    pub feeds: u16,
+    pub fed: u16,
+    pub leaving: u16,
+    pub dialled: bool,
+    /// Whether we have said hello.
+    pub greeted: bool,
+    /// Pings without an answer.
+    pub unanswered: u8,
+    pub remote: SocketAddr,
+    /// Known after its hello.
+    pub record: Option<Arc<PeerRecord>>,
+    pub load: Load,
+    pub epoch: Epoch,
+    pub since: Time,
+    pub heard: Time,
+    pub pinged: Time,
+    /// When it last pinged us: one of the two is enough.
+    pub asked: Time,
+    /// When we last reported to it as its child.
+    pub reported: Time,
+    /// Zero until measured.
+    pub rtt_us: u32,
+    pub jitter_us: u32,
+    /// Highest chunk it has pushed to us.
+    pub progress: Seq,
+    /// Stripes it was asked for before their number was known.
+    pub asked_blind: u16,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+    /// Wants it met and wants it did not meet.
+    pub met: u16,
+    pub unmet: u16,
+    /// Times it accepted us and fed us nothing, since its last chunk.
+    pub barren: u8,
+    /// How much later than it says it fed us, in milliseconds.
+    pub excess_ms: u16,
+    /// Messages that made no sense.
+    pub strikes: u8,
+    pub allowance: Allowance,
+    /// Present while we feed it.
+    pub child: Option<Box<Child>>,
+}
+
+/// What a parent keeps about a child.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// Child links it has in its home stripe.
+    pub slots: u8,
+    /// When its acknowledged progress last grew, and that progress.
+    pub alive: Time,
+    pub acknowledged: Seq,
+    pub below: Option<Audience>,
+    /// When the stripes in `leaving` are taken back by force.
+    pub leave_by: Time,
+}
+
+impl Neighbour {
+    fn new(peer: PeerId, remote: SocketAddr, dialled: bool, now: Time) -> Neighbour {
+        Neighbour {
+            peer,
+            key: Key::of(&peer),
+            feeds: 0,
+            fed: 0,
+            leaving: 0,
+            dialled,
+            greeted: false,
+            unanswered: 0,
+            remote,
+            record: None,
+            load: Load::default(),
+            epoch: Epoch(0),
+            since: now,
+            heard: now,
+            pinged: now,
+            asked: Time::ZERO,
+            reported: Time::ZERO,
+            rtt_us: 0,
+            jitter_us: 0,
+            progress: Seq(0),
+            asked_blind: 0,
+            received_bytes: 0,
+            sent_bytes: 0,
+            met: 0,
+            unmet: 0,
+            barren: 0,
+            excess_ms: 0,
+            strikes: 0,
+            allowance: Allowance::default(),
+            child: None,
+        }
+    }
+
+    /// Neither feeds us nor is fed by us.
+    pub fn is_spare(&self) -> bool {
+        self.feeds == 0 && self.fed == 0
+    }
+
+    /// Whether its record says that it is the host.
+    pub fn is_host(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.host)
+    }
+
+    /// Child links it says it has.
+    pub fn slots(&self) -> u8 {
+        self.record.as_ref().map_or(0, |record| record.slots)
+    }
+
+    /// Half a round trip: the estimate of one way.
+    pub fn one_way(&self) -> Duration {
+        const UNKNOWN: Duration = Duration::from_millis(15);
+        if self.rtt_us == 0 {
+            return UNKNOWN;
+        }
+        Duration::from_micros(u64::from(self.rtt_us / 2))
+    }
+
+    /// Takes in a measured round trip.
+    pub fn measured(&mut self, rtt: Duration) {
+        let sample = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).clamp(1, 60_000_000);
+        if self.rtt_us == 0 {
+            self.rtt_us = sample;
+            return;
+        }
+        let apart = sample.abs_diff(self.rtt_us);
+        self.jitter_us = (self.jitter_us / 4 * 3).saturating_add(apart / 4);
+        self.rtt_us = (u64::from(self.rtt_us) * 7 / 8 + u64::from(sample) / 8) as u32;
+    }
+}
+
+/// A dial under way, or one that is not long ago.
+#[derive(Clone, Debug)]
+struct Dialling {
+    over: bool,
+    peer: Option<PeerId>,
+    addrs: Vec<SocketAddr>,
+    since: Time,
+}
+
+/// The record of a peer that is not connected, with what it is looked up by.
+#[derive(Clone, Debug)]
+struct Known {
+    key: Key,
+    net: Option<u64>,
+    record: Arc<PeerRecord>,
+}
+
+impl Known {
+    fn of(record: &Arc<PeerRecord>) -> Known {
+        Known {
+            key: Key::of(&record.peer),
+            net: record.addrs.first().and_then(|addr| prefix(addr.ip())),
+            record: Arc::clone(record),
+        }
+    }
+}
+
+/// All the peers a node knows.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    pub list: Vec<Neighbour>,
+    /// The short names of `list`, in its order: they are looked up for every message.
+    keys: Vec<Key>,
+    passive: Vec<Known>,
+    dials: Vec<Dialling>,
+    bootstrap: Vec<SocketAddr>,
+    /// The host's record, kept whatever happens to the connection: it is where a lost listener turns to.
+    pub host: Option<Arc<PeerRecord>>,
+}
+
+impl Members {
+    /// The neighbour's place in the list.
+    pub fn find(&self, peer: &PeerId) -> Option<usize> {
+        let at = self.by_key(Key::of(peer))?;
+        (self.list[at].peer == *peer).then_some(at)
+    }
+
+    /// The neighbour's place in the list by its short name.
+    pub fn by_key(&self, key: Key) -> Option<usize> {
+        self.keys.iter().position(|other| *other == key)
+    }
+
+    /// Adds a connection; `None` when there are too many, or too many of its network, or one of its short name.
+    pub fn add(&mut self, peer: PeerId, remote: SocketAddr, dialled: bool, max: usize, now: Time) -> Option<usize> {
+        for dial in &mut self.dials {
+            dial.over |= dial.peer == Some(peer) || dial.addrs.contains(&remote);
+        }
+        if let Some(at) = self.find(&peer) {
+            self.list[at].remote = remote;
+            return Some(at);
+        }
+        let crowded = self.crowded(remote);
+        if self.list.len() >= max || crowded || self.by_key(Key::of(&peer)).is_some() {
+            return None;
+        }
+        self.list.push(Neighbour::new(peer, remote, dialled, now));
+        self.keys.push(Key::of(&peer));
+        Some(self.list.len() - 1)
+    }
+
+    /// Takes a neighbour out; the last one moves to its place.
+    pub fn remove(&mut self, at: usize) -> Neighbour {
+        self.keys.swap_remove(at);
+        self.list.swap_remove(at)
+    }
+
+    /// Takes all neighbours out.
+    pub fn remove_all(&mut self) -> Vec<Neighbour> {
+        self.keys.clear();
+        std::mem::take(&mut self.list)
+    }
+
+    /// Whether the network of this address has all the neighbours it may have.
+    fn crowded(&self, remote: SocketAddr) -> bool {
+        let Some(net) = prefix(remote.ip()) else { return false };
+        let same = self.list.iter().filter(|n| prefix(n.remote.ip()) == Some(net));
+        same.count() >= ACTIVE_PER_PREFIX_MAX
+    }
+
+    /// Remembers a verified record; a newer one replaces an older one of the same peer.
+    pub fn learn(&mut self, record: &Arc<PeerRecord>, max: usize, rng: &mut Rng) {
+        if record.host
+            && self
+                .host
+                .as_ref()
+                .is_none_or(|known| known.serial <= record.serial || known.peer != record.peer)
+        {
+            self.host = Some(Arc::clone(record));
+        }
+        if record.addrs.is_empty() {
+            return;
+        }
+        let new = Known::of(record);
+        if let Some(known) = self.passive.iter_mut().find(|known| known.key == new.key) {
+            if known.record.peer == record.peer && known.record.serial < record.serial {
+                *known = new;
+            }
+            return;
+        }
+        if new.net.is_some()
+            && self.passive.iter().filter(|known| known.net == new.net).count() >= PASSIVE_PER_PREFIX_MAX
+        {
+            return;
+        }
+        if self.passive.len() < max {
+            self.passive.push(new);
+        } else if max > 0 {
+            let victim = rng.below(self.passive.len());
+            self.passive[victim] = new;
+        }
+    }
+
+    /// Whether a record of this peer is known that is at least as new, so that it need not be verified again.
+    pub fn knows(&self, record: &PeerRecord) -> bool {
+        let key = Key::of(&record.peer);
+        let known = self.passive.iter().find(|known| known.key == key);
+        known.is_some_and(|known| known.record.peer == record.peer && known.record.serial >= record.serial)
+    }
+
+    /// Forgets a peer's record.
+    pub fn forget(&mut self, peer: &PeerId) {
+        self.passive.retain(|known| known.record.peer != *peer);
+    }
+
+    /// Records of peers that are neither connected nor being dialled and that `fits`, in random order.
+    pub fn candidates(&self, rng: &mut Rng, fits: impl Fn(&PeerRecord) -> bool) -> Vec<Arc<PeerRecord>> {
+        let mut found: Vec<_> = self
+            .passive
+            .iter()
+            .filter(|known| !self.is_near_key(known.key) && fits(&known.record))
+            .map(|known| Arc::clone(&known.record))
+            .collect();
+        for at in (1..found.len()).rev() {
+            found.swap(at, rng.below(at + 1));
+        }
+        found
+    }
+
+    /// Whether the peer is connected or being dialled.
+    pub fn is_near(&self, peer: &PeerId) -> bool {
+        self.find(peer).is_some() || self.dials.iter().any(|dial| !dial.over && dial.peer == Some(*peer))
+    }
+
+    fn is_near_key(&self, key: Key) -> bool {
+        self.by_key(key).is_some()
+            || self
+                .dials
+                .iter()
+                .any(|dial| dial.peer.is_some_and(|peer| Key::of(&peer) == key))
+    }
+
+    /// Up to `count` random records, of neighbours and others.
+    pub fn sample(&self, count: usize, not: &PeerId, rng: &mut Rng) -> Vec<Arc<PeerRecord>> {
+        let mut picked: Vec<Arc<PeerRecord>> = Vec::with_capacity(count);
+        let near = self.list.iter().filter_map(|n| n.record.as_ref());
+        let pool: Vec<_> = near
+            .chain(self.passive.iter().map(|known| &known.record))
+            .filter(|record| record.peer != *not && !record.addrs.is_empty())
+            .collect();
+        for _ in 0..count * 3 {
+            if picked.len() >= count || pool.is_empty() {
+                break;
+            }
+            let record = pool[rng.below(pool.len())];
+            if picked.iter().all(|other| other.peer != record.peer) {
+                picked.push(Arc::clone(record));
+            }
+        }
+        picked
+    }
+
+    /// Notes a dial; false when one for the same peer or address is under way, or too many are.
+    pub fn start_dial(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr], now: Time) -> bool {
+        self.dials
+            .retain(|dial| now.since(dial.since) < if dial.over { DIAL_AGAIN } else { DIAL_TIMEOUT });
+        let twice = self
+            .dials
+            .iter()
+            .any(|dial| (peer.is_some() && dial.peer == peer) || dial.addrs.iter().any(|addr| addrs.contains(addr)));
+        if twice || self.dials() >= DIALS_MAX || self.dials.len() >= DIALS_KEPT_MAX || addrs.is_empty() {
+            return false;
+        }
+        let addrs = addrs.to_vec();
+        self.dials.push(Dialling {
+            over: false,
+            peer,
+            addrs,
+            since: now,
+        });
+        true
+    }
+
+    /// Dials under way.
+    pub fn dials(&self) -> usize {
+        self.dials.iter().filter(|dial| !dial.over).count()
+    }
+
+    /// A dial came to nothing.
+    pub fn dial_failed(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr]) {
+        let about = |dial: &Dialling| {
+            (peer.is_some() && dial.peer == peer) || dial.addrs.iter().any(|addr| addrs.contains(addr))
+        };
+        self.dials
+            .iter_mut()
+            .filter(|dial| about(dial))
+            .for_each(|dial| dial.over = true);
+    }
+
+    /// Keeps addresses to begin with.
+    pub fn add_bootstrap(&mut self, addrs: &[SocketAddr]) {
+        for addr in addrs {
+            if self.bootstrap.len() < BOOTSTRAP_MAX && !self.bootstrap.contains(addr) {
+                self.bootstrap.push(*addr);
+            }
+        }
+    }
+
+    /// Addresses to begin with that no neighbour has.
+    pub fn bootstrap(&self) -> Vec<SocketAddr> {
+        let near = |addr: &SocketAddr| {
+            self.list
+                .iter()
+                .any(|n| n.remote == *addr || n.record.as_ref().is_some_and(|r| r.addrs.contains(addr)))
+        };
+        self.bootstrap.iter().filter(|addr| !near(addr)).copied().collect()
+    }
+
+    /// Records of peers not connected.
+    pub fn passive_len(&self) -> usize {
+        self.passive.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(n: u8) -> PeerId {
+        PeerId([n; 32])
+    }
+
+    #[test]
+    fn two_neighbours_of_one_public_network_are_enough() {
+        let mut members = Members::default();
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert!(members.add(peer(1), at("8.8.8.1:1"), false, 9, Time(0)).is_some());
+        assert!(members.add(peer(2), at("8.8.8.2:1"), false, 9, Time(0)).is_some());
+        assert!(members.add(peer(3), at("8.8.8.3:1"), false, 9, Time(0)).is_none());
+        assert!(members.add(peer(3), at("8.8.9.3:1"), false, 9, Time(0)).is_some());
+        for n in 4..9 {
+            assert!(members.add(peer(n), at("192.168.0.9:1"), false, 99, Time(0)).is_some());
+        }
+    }
+
+    #[test]
+    fn a_newer_record_replaces_the_older_one() {
+        let mut members = Members::default();
+        let record = |serial, port| {
+            Arc::new(PeerRecord {
+                peer: peer(1),
+                serial,
+                slots: 1,
+                host: false,
+                addrs: vec![SocketAddr::from(([127, 0, 0, 1], port))],
+                signature: [0; 64],
+            })
+        };
+        let mut rng = Rng::new(1);
+        for (serial, port) in [(1, 10), (3, 30), (2, 20)] {
+            members.learn(&record(serial, port), 8, &mut rng);
+        }
+        let known = members.candidates(&mut rng, |_| true);
+        assert_eq!((known.len(), known[0].addrs[0].port()), (1, 30));
+    }
+}

@@ -1,0 +1,141 @@
+//! What is missing: what to ask for, from whom, before when; and what others asked of us and we wait for ourselves.
+
+use crate::mesh::budget::Bucket;
+use crate::mesh::record::Key;
+use crate::units::{Seq, Time};
+
+/// A chunk that was asked for or is about to be.
+#[derive(Clone, Debug)]
+pub struct Want {
+    pub seq: Seq,
+    /// The last ones asked; the newest last.
+    pub asked: [Option<Key>; 3],
+    pub tries: u8,
+    /// When to ask, or to ask the next one.
+    pub due: Time,
+}
+
+impl Want {
+    /// Whether this peer was asked already.
+    pub fn has_asked(&self, key: Key) -> bool {
+        self.asked.contains(&Some(key))
+    }
+
+    /// Notes who is asked now.
+    pub fn ask(&mut self, key: Key, again: Time) {
+        self.asked = [self.asked[1], self.asked[2], Some(key)];
+        self.tries += 1;
+        self.due = again;
+    }
+}
+
+/// A chunk that somebody asked us for and that we do not have yet.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub seq: Seq,
+    pub by: Key,
+    pub until: Time,
+}
+
+/// Open wants, oldest chunk first, and held ones.
+#[derive(Clone, Debug)]
+pub struct Repair {
+    pub wants: Vec<Want>,
+    pub held: Vec<Held>,
+    /// How many chunks may be asked for.
+    pub allowance: Bucket,
+}
+
+/// Open wants of one node: more than a window never helps.
+const WANTS_MAX: usize = 128;
+/// Chunks held for others.
+const HELD_MAX: usize = 64;
+
+impl Repair {
+    /// `per_second` asks in the long run, `burst` at once.
+    pub fn new(per_second: f64, burst: f64, now: Time) -> Repair {
+        Repair {
+            wants: Vec::new(),
+            held: Vec::new(),
+            allowance: Bucket::new(per_second, burst, now),
+        }
+    }
+
+    /// Opens a want; the earliest deadline stays first.
+    pub fn want(&mut self, seq: Seq, due: Time) {
+        let Err(at) = self.wants.binary_search_by_key(&seq, |want| want.seq) else {
+            return;
+        };
+        if self.wants.len() < WANTS_MAX {
+            let want = Want {
+                seq,
+                asked: [None; 3],
+                tries: 0,
+                due,
+            };
+            self.wants.insert(at, want);
+        }
+    }
+
+    /// Closes a want; returns it if it had been asked.
+    pub fn close(&mut self, seq: Seq) -> Option<Want> {
+        let at = self.wants.binary_search_by_key(&seq, |want| want.seq).ok()?;
+        let want = self.wants.remove(at);
+        (want.tries > 0).then_some(want)
+    }
+
+    /// Remembers to send a chunk when it comes; false when too many wait.
+    pub fn hold(&mut self, seq: Seq, by: Key, until: Time) -> bool {
+        if self.held.len() >= HELD_MAX {
+            return false;
+        }
+        if !self.held.iter().any(|held| held.seq == seq && held.by == by) {
+            self.held.push(Held { seq, by, until });
+        }
+        true
+    }
+
+    /// Who waits for a chunk that has come.
+    pub fn release(&mut self, seq: Seq, now: Time) -> Vec<Key> {
+        if self.held.is_empty() {
+            return Vec::new();
+        }
+        self.held.retain(|held| held.until > now);
+        let waiting = self
+            .held
+            .iter()
+            .filter(|held| held.seq == seq)
+            .map(|held| held.by)
+            .collect();
+        self.held.retain(|held| held.seq != seq);
+        waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_deadline_is_asked_first_and_each_chunk_once() {
+        let mut repair = Repair::new(4.0, 4.0, Time(0));
+        for seq in [9, 3, 5, 3] {
+            repair.want(Seq(seq), Time(1));
+        }
+        let order: Vec<_> = repair.wants.iter().map(|want| want.seq.0).collect();
+        assert_eq!(order, [3, 5, 9]);
+        assert!(repair.close(Seq(5)).is_none());
+        repair.wants[0].ask(Key(7), Time(2));
+        assert!(repair.close(Seq(3)).unwrap().has_asked(Key(7)));
+    }
+
+    #[test]
+    fn a_held_chunk_goes_to_those_who_still_wait() {
+        let mut repair = Repair::new(4.0, 4.0, Time(0));
+        repair.hold(Seq(1), Key(1), Time(10));
+        repair.hold(Seq(1), Key(2), Time(30));
+        repair.hold(Seq(2), Key(3), Time(30));
+        assert_eq!(repair.release(Seq(1), Time(20)), [Key(2)]);
+        assert_eq!(repair.held.len(), 1);
+    }
+}

@@ -1,0 +1,410 @@
+//! The parent's side: who gets a slot, who gives it back, and what children are told about the way to the host.
+
+use std::sync::Arc;
+
+use super::rise::outranks;
+use super::{Mesh, Phase, bit, stripes_of};
+use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
+use crate::mesh::Delivery;
+use crate::mesh::member::Child;
+use crate::mesh::record::{Key, PeerRecord};
+use crate::mesh::wire::{Attach, HOPS_MAX, Message, Need, Path, Reason, Status};
+use crate::units::{Epoch, Seq, Stripe, Time};
+
+/// Heard within this time, a neighbour is named as alive.
+const ALIVE: std::time::Duration = std::time::Duration::from_secs(7);
+/// Others named in a refusal.
+const OTHERS_MAX: usize = 3;
+
+impl Mesh {
+    pub(super) fn on_attach(&mut self, at: usize, attach: Attach, now: Time) {
+        if attach.epoch != Epoch(0) && attach.epoch != self.epoch() {
+            return self.refuse_session(at, &attach, now);
+        }
+        let mut refused = [0u16; 5];
+        for stripe in stripes_of(attach.stripes & self.all_stripes()) {
+            if attach.need != Need::Better && !self.has_room(stripe, attach.need) {
+                self.cut_silent(at, now);
+            }
+            match self.admit(at, stripe, &attach, now) {
+                Ok(victim) => {
+                    if let Some(victim) = victim {
+                        self.redirect(victim, stripe, Some(at), now);
+                    }
+                    self.feed(at, stripe, &attach, now);
+                }
+                Err(reason) => refused[reason as usize] |= bit(stripe),
+            }
+        }
+        if self.stripes.is_empty() {
+            refused[Reason::NotFed as usize] = attach.stripes;
+        }
+        for reason in [
+            Reason::Full,
+            Reason::NotFed,
+            Reason::Loop,
+            Reason::LeafOnly,
+            Reason::Ended,
+        ] {
+            let stripes = refused[reason as usize];
+            if stripes != 0 {
+                let mut others = self.others_for(at, stripes, now);
+                // Many are refused at once when many come: then each is told of one.
+                if !self.may_spend(CONTROL_MESSAGE_MAX_BYTES, now) {
+                    others.clear();
+                }
+                let message = Message::Refuse {
+                    stripes,
+                    reason,
+                    others,
+                };
+                self.send(at, message, Delivery::Reliable, now);
+            }
+        }
+    }
+
+    /// Somebody of another session asks: they learn of ours, and ask again once they are in it.
+    fn refuse_session(&mut self, at: usize, attach: &Attach, now: Time) {
+        let refuse = Message::Refuse {
+            stripes: attach.stripes,
+            reason: Reason::NotFed,
+            others: Vec::new(),
+        };
+        self.send(at, refuse, Delivery::Reliable, now);
+        self.members.list[at].epoch = attach.epoch;
+        self.share_session(at, now);
+    }
+
+    /// Whether a request is granted, and which child must go for it.
+    fn admit(&self, at: usize, stripe: u8, attach: &Attach, now: Time) -> Result<Option<usize>, Reason> {
+        if self.phase != Phase::Running {
+            return Err(Reason::Ended);
+        }
+        let neighbour = &self.members.list[at];
+        if neighbour.fed & !neighbour.leaving & bit(stripe) != 0 {
+            return Ok(None);
+        }
+        if neighbour.leaving & bit(stripe) != 0 {
+            return if self.has_room(stripe, attach.need) {
+                Ok(None)
+            } else {
+                Err(Reason::Full)
+            };
+        }
+        if self.slots == 0 {
+            return Err(Reason::LeafOnly);
+        }
+        let state = &self.stripes[usize::from(stripe)];
+        let Some(path) = state
+            .path
+            .as_ref()
+            .filter(|_| self.is_fed(stripe) && self.is_fresh(stripe, now))
+        else {
+            return Err(Reason::NotFed);
+        };
+        // While we look for a parent here ourselves, somebody we ask could be below the one who asks us.
+        let looking = !state.asked.is_empty() || state.candidate.is_some();
+        if path.contains(&neighbour.key) || path.len() >= HOPS_MAX {
+            return Err(Reason::Loop);
+        }
+        if looking {
+            return Err(Reason::NotFed);
+        }
+        let interior = attach.slots > 0 && neighbour.key.home(self.stripe_count()) == stripe;
+        if self.has_room(stripe, attach.need) {
+            return Ok(None);
+        }
+        let victim = self.victim(at, stripe, if interior { attach.slots } else { 0 });
+        victim.map(Some).ok_or(Reason::Full)
+    }
+
+    /// Whether a slot is free for this stripe without sending anybody away.
+    pub(super) fn has_room(&self, stripe: u8, need: Need) -> bool {
+        if self.is_source {
+            let in_stripe = self.children_in(stripe);
+            return in_stripe < usize::from(self.slots / self.stripe_count().max(1));
+        }
+        let used = self.slots_used();
+        let slots = usize::from(self.slots);
+        if stripe == self.home() {
+            // One slot is kept for those who have nothing.
+            let kept = usize::from(need == Need::Better && slots > 1);
+            used + kept < slots
+        } else {
+            // Foreign stripes only rescue: newcomers, who must begin somewhere, and orphans while half of the slots are free.
+            match need {
+                Need::Better => false,
+                Need::Orphan => used < slots.div_ceil(2),
+                Need::Newcomer => used < slots,
+            }
+        }
+    }
+
+    /// The child that has to make room: a guest from a foreign stripe, or a leaf where an interior node could stand.
+    fn victim(&self, at: usize, stripe: u8, slots: u8) -> Option<usize> {
+        let moving = self.members.list.iter().any(|n| n.leaving != 0);
+        if moving && !self.is_source || self.is_source && self.members.list.iter().any(|n| n.leaving & bit(stripe) != 0)
+        {
+            return None;
+        }
+        let stripes = self.stripe_count();
+        let is_guest = |n: &crate::mesh::member::Neighbour| !self.is_source && n.fed & !bit(self.home()) != 0;
+        let home = stripe == self.home() || self.is_source;
+        if home && let Some(guest) = self.members.list.iter().position(is_guest) {
+            return Some(guest);
+        }
+        if slots == 0 || !home {
+            return None;
+        }
+        let rank = |n: &crate::mesh::member::Neighbour| {
+            let interior = n.key.home(stripes) == stripe;
+            n.child
+                .as_ref()
+                .map_or(0, |child| if interior { child.slots } else { 0 })
+        };
+        let children = self.members.list.iter().enumerate();
+        let (victim, weakest) = children
+            .filter(|(other, n)| n.fed & bit(stripe) != 0 && *other != at)
+            .map(|(other, n)| (other, rank(n)))
+            .min_by_key(|(_, rank)| *rank)?;
+        outranks(slots, weakest).then_some(victim)
+    }
+
+    /// Asks a child to make room for the one that has just come; its stripe is taken back if it does not.
+    fn redirect(&mut self, victim: usize, stripe: u8, newcomer: Option<usize>, now: Time) {
+        let home = bit(self.home());
+        let neighbour = &mut self.members.list[victim];
+        let lost = if neighbour.fed & bit(stripe) != 0 {
+            stripe
+        } else {
+            stripes_of(neighbour.fed & !home).next().unwrap_or(stripe)
+        };
+        neighbour.leaving |= bit(lost);
+        let leave_by = now + self.config.redirect_grace;
+        if let Some(child) = neighbour.child.as_mut() {
+            child.leave_by = leave_by;
+        }
+        let mut others = self.others_for(victim, bit(lost), now);
+        let newcomer = newcomer.and_then(|at| self.members.list[at].record.clone());
+        if let Some(record) = newcomer.filter(|_| lost == stripe) {
+            others.retain(|other| other.peer != record.peer);
+            others.insert(0, record);
+        }
+        let stripe = Stripe(lost);
+        self.send(victim, Message::Redirect { stripe, others }, Delivery::Reliable, now);
+    }
+
+    fn feed(&mut self, at: usize, stripe: u8, attach: &Attach, now: Time) {
+        let path = self.stripes[usize::from(stripe)]
+            .path
+            .clone()
+            .unwrap_or_else(|| Arc::from([].as_slice()));
+        let newest = self.window.newest();
+        let neighbour = &mut self.members.list[at];
+        let is_new = neighbour.fed & bit(stripe) == 0;
+        neighbour.fed |= bit(stripe);
+        neighbour.leaving &= !bit(stripe);
+        let child = neighbour.child.get_or_insert_with(|| {
+            Box::new(Child {
+                slots: attach.slots,
+                alive: now,
+                acknowledged: Seq(0),
+                below: None,
+                leave_by: now,
+            })
+        });
+        child.slots = attach.slots;
+        child.alive = now;
+        let stripe_id = Stripe(stripe);
+        let accept = Message::Accept {
+            stripe: stripe_id,
+            path,
+            newest,
+        };
+        self.send(at, accept, Delivery::Reliable, now);
+        self.load.free = self.slots.saturating_sub(self.slots_used() as u8);
+        if is_new || attach.from.is_some() {
+            self.start_burst(at, stripe, attach, now);
+        }
+    }
+
+    /// Records of those who might have room in a stripe: children with free slots, then others by their home.
+    pub(super) fn others_for(&mut self, at: usize, mask: u16, now: Time) -> Vec<Arc<PeerRecord>> {
+        let stripes = self.stripe_count().max(1);
+        let peer = self.members.list[at].peer;
+        let fits = |key: Key| mask & bit(key.home(stripes)) != 0;
+        let near = self.members.list.iter().filter(|n| {
+            n.peer != peer
+                && n.load.free > 0
+                && now.since(n.heard) < ALIVE
+                && fits(n.key)
+                && n.load.fed & bit(n.key.home(stripes)) != 0
+        });
+        let mut others: Vec<_> = near
+            .filter_map(|n| n.record.clone())
+            .filter(|r| !r.addrs.is_empty())
+            .collect();
+        while others.len() > OTHERS_MAX {
+            let extra = self.rng.below(others.len());
+            others.swap_remove(extra);
+        }
+        if others.len() < OTHERS_MAX {
+            let more = self.members.candidates(&mut self.rng, |record| {
+                record.peer != peer && record.slots > 0 && fits(Key::of(&record.peer))
+            });
+            others.extend(more.into_iter().take(OTHERS_MAX - others.len()));
+        }
+        others
+    }
+
+    pub(super) fn on_detach(&mut self, at: usize, stripes: u16, now: Time) {
+        let neighbour = &mut self.members.list[at];
+        let freed = neighbour.fed & stripes;
+        let lost = neighbour.feeds & stripes;
+        neighbour.fed &= !stripes;
+        neighbour.leaving &= !stripes;
+        let key = neighbour.key;
+        if neighbour.fed == 0 {
+            neighbour.child = None;
+        }
+        self.bursts
+            .retain(|burst| burst.to != key || stripes & bit(burst.stripe) == 0);
+        for stripe in stripes_of(lost) {
+            self.lose_parent(stripe, key, now);
+            self.stripes[usize::from(stripe)].shun(key, now + self.config.refusal_backoff, now);
+        }
+        let all = self.all_stripes();
+        for stripe in stripes_of(stripes & all) {
+            if let Some(state) = self.stripes.get_mut(usize::from(stripe))
+                && state.candidate.as_ref().is_some_and(|candidate| candidate.key == key)
+            {
+                state.candidate = None;
+                state.shun(key, now + self.config.refusal_backoff, now);
+            }
+        }
+        if freed != 0 {
+            self.offer_roots(freed, now);
+        }
+        if lost != 0 {
+            self.seek(now);
+        }
+    }
+
+    /// Takes the slots of a child that has missed a report, for somebody who has nothing.
+    fn cut_silent(&mut self, newcomer: usize, now: Time) {
+        let silent = self.report_span() * 2 + self.config.repair_margin;
+        let is_silent = |n: &crate::mesh::member::Neighbour| {
+            n.fed != 0
+                && now.since(n.heard) > silent
+                && n.child.as_ref().is_some_and(|child| now.since(child.alive) > silent)
+        };
+        let found = self
+            .members
+            .list
+            .iter()
+            .position(is_silent)
+            .filter(|at| *at != newcomer);
+        if let Some(at) = found {
+            let fed = self.members.list[at].fed;
+            self.cut(at, fed, now);
+        }
+    }
+
+    /// Takes stripes back from a child.
+    pub(super) fn cut(&mut self, at: usize, stripes: u16, now: Time) {
+        let neighbour = &mut self.members.list[at];
+        neighbour.fed &= !stripes;
+        neighbour.leaving &= !stripes;
+        if neighbour.fed == 0 {
+            neighbour.child = None;
+        }
+        let key = neighbour.key;
+        self.bursts
+            .retain(|burst| burst.to != key || stripes & bit(burst.stripe) == 0);
+        self.send(at, Message::Detach { stripes }, Delivery::Reliable, now);
+        self.offer_roots(stripes, now);
+    }
+
+    pub(super) fn on_status(&mut self, at: usize, status: Status, now: Time) {
+        let neighbour = &mut self.members.list[at];
+        neighbour.load = status.load;
+        let stray = status.fed & !neighbour.fed;
+        if let Some(child) = neighbour.child.as_mut() {
+            if status.progress > child.acknowledged || status.fed == 0 {
+                child.acknowledged = status.progress;
+                child.alive = now;
+            }
+            child.below = status.below;
+        }
+        if stray != 0 {
+            self.send(at, Message::Detach { stripes: stray }, Delivery::Reliable, now);
+        }
+    }
+
+    /// Tells the children of a stripe which way they hang, or that there is none at the moment.
+    pub(super) fn announce_path(&mut self, stripe: u8, now: Time) {
+        let path: Path = match &self.stripes[usize::from(stripe)].path {
+            Some(path) => Arc::clone(path),
+            None => Arc::from([].as_slice()),
+        };
+        for at in 0..self.members.list.len() {
+            if self.members.list[at].fed & bit(stripe) != 0 {
+                let message = Message::Path {
+                    stripe: Stripe(stripe),
+                    path: Arc::clone(&path),
+                };
+                self.send(at, message, Delivery::Reliable, now);
+            }
+        }
+    }
+
+    /// Child links in use, those about to be given back not counted.
+    pub(super) fn slots_used(&self) -> usize {
+        let used = self.members.list.iter().map(|n| (n.fed & !n.leaving).count_ones());
+        used.sum::<u32>() as usize
+    }
+
+    pub(super) fn children_in(&self, stripe: u8) -> usize {
+        let bit = bit(stripe);
+        self.members
+            .list
+            .iter()
+            .filter(|n| n.fed & !n.leaving & bit != 0)
+            .count()
+    }
+
+    /// Sends children away after the budget was lowered.
+    pub(super) fn shed(&mut self, now: Time) {
+        while self.slots_used() > usize::from(self.slots) {
+            let fed = |n: &crate::mesh::member::Neighbour| n.fed & !n.leaving != 0;
+            let Some(at) = self.members.list.iter().rposition(fed) else {
+                return;
+            };
+            let stripe = stripes_of(self.members.list[at].fed & !self.members.list[at].leaving)
+                .next()
+                .unwrap_or(0);
+            self.redirect(at, stripe, None, now);
+        }
+    }
+
+    /// Whether a stripe has a way to the host and flows.
+    pub(super) fn is_fed(&self, stripe: u8) -> bool {
+        self.stripes
+            .get(usize::from(stripe))
+            .is_some_and(|state| state.path.is_some() && (self.is_source || state.parent.is_some()))
+    }
+
+    /// Whether chunks come as they should: one that waits for its parent must not adopt the children of others.
+    fn is_fresh(&self, stripe: u8, now: Time) -> bool {
+        let state = &self.stripes[usize::from(stripe)];
+        let limit = self.round() + self.round() / 2 + self.config.silence / 2;
+        self.is_source || now.since(state.pushed.max(state.since)) <= limit
+    }
+
+    /// The stripes that are fed, as a mask.
+    pub(super) fn fed_mask(&self) -> u16 {
+        (0..self.stripe_count())
+            .filter(|stripe| self.is_fed(*stripe))
+            .fold(0, |mask, stripe| mask | bit(stripe))
+    }
+}

@@ -1,0 +1,162 @@
+//! Which neighbour would feed a stripe best: by what it says, corrected by what we have measured.
+
+use std::time::Duration;
+
+use super::rise::outranks;
+use super::{Mesh, Phase, bit};
+use crate::mesh::member::Neighbour;
+use crate::mesh::stripe::Unrest;
+use crate::mesh::wire::Need;
+use crate::units::Time;
+
+/// A better place must promise so much less lag: for one that passes the stripe on, and for one that only hears it.
+const WORTH_INTERIOR_MS: u32 = 25;
+const WORTH_LEAF_MS: u32 = 80;
+/// A place in its home stripe may be so much later than that of a guest.
+const HOME_BONUS_MS: u32 = 150;
+/// Half seconds between two looks for a better place, on average, in the home stripe and in another one.
+const LOOK_HOME: usize = 3;
+const LOOK_OTHER: usize = 8;
+
+/// Times somebody may take us in and give nothing before it is not asked any more.
+const BARREN_MAX: u8 = 2;
+
+impl Mesh {
+    /// The neighbour that would feed a stripe best, as far as it says and we have measured.
+    pub(super) fn best_candidate(&self, stripe: u8, need: Need, now: Time) -> Option<usize> {
+        let state = &self.stripes[usize::from(stripe)];
+        let fits = |n: &Neighbour| {
+            n.record.is_some()
+                && n.slots() > 0
+                && state.parent != Some(n.key)
+                && n.fed & bit(stripe) == 0
+                && n.unanswered < 2
+                && n.barren < BARREN_MAX
+                && !state.has_asked(n.key)
+                && !state.avoids(n.key, now)
+                && (need != Need::Better
+                    || state.unrest == Unrest::Sent && self.has_place(n, stripe)
+                    || self.is_better(n, stripe))
+        };
+        let candidates = self.members.list.iter().enumerate().filter(|(_, n)| fits(n));
+        candidates
+            .min_by_key(|(_, n)| self.rank(n, stripe, now))
+            .map(|(at, _)| at)
+    }
+
+    /// Source to this node in a stripe, in microseconds; `None` before anything came.
+    pub(super) fn lag_of(&self, stripe: u8) -> Option<i64> {
+        if self.is_source {
+            return Some(0);
+        }
+        let state = self.stripes.get(usize::from(stripe))?;
+        (state.offset_us != 0).then(|| state.offset_us - self.playback.source_us())
+    }
+
+    /// Whether a neighbour says it has a place for us in its home stripe.
+    fn has_place(&self, n: &Neighbour, stripe: u8) -> bool {
+        let count = self.stripe_count();
+        let interior = self.slots > 0 && self.home() == stripe;
+        if n.is_host() {
+            return n.load.fed & bit(stripe) != 0 || interior && outranks(self.slots, n.load.weakest);
+        }
+        let room = n.load.free > 0 || interior && outranks(self.slots, n.load.weakest);
+        n.key.home(count) == stripe && n.load.fed & bit(stripe) != 0 && room
+    }
+
+    /// The lag we would have below a neighbour, in milliseconds, if what it says and what we measured holds.
+    fn promise_ms(n: &Neighbour) -> u32 {
+        u32::from(n.load.lag_ms) + u32::from(n.excess_ms) + n.one_way().as_millis() as u32
+    }
+
+    /// Whether somebody who is fed should bother a neighbour at all.
+    fn is_better(&self, n: &Neighbour, stripe: u8) -> bool {
+        if !self.has_place(n, stripe) {
+            return false;
+        }
+        let Some(lag_us) = self.lag_of(stripe) else { return true };
+        let lag_ms = (lag_us.max(0) / 1_000) as u32;
+        let parent = self.stripes[usize::from(stripe)]
+            .parent
+            .and_then(|key| self.members.by_key(key));
+        let guest = parent.is_some_and(|at| {
+            let parent = &self.members.list[at];
+            !parent.is_host() && parent.key.home(self.stripe_count()) != stripe
+        });
+        let promise = Mesh::promise_ms(n);
+        if guest {
+            return promise < lag_ms + HOME_BONUS_MS;
+        }
+        let worth = if self.slots > 0 && self.home() == stripe {
+            WORTH_INTERIOR_MS
+        } else {
+            WORTH_LEAF_MS
+        };
+        promise + worth < lag_ms
+    }
+
+    /// Smaller is better: a likely place in its home stripe with the least lag, then a guest's place, then the unknown.
+    fn rank(&self, n: &Neighbour, stripe: u8, now: Time) -> (u8, u32) {
+        let home = n.key.home(self.stripe_count()) == stripe;
+        let fed = n.load.fed & bit(stripe) != 0;
+        let class = if self.has_place(n, stripe) {
+            0
+        } else if !home && !n.is_host() && fed && n.load.free > 0 {
+            1
+        } else if home || n.is_host() {
+            2
+        } else {
+            3
+        };
+        // After a probe, those who answered come before those who did not.
+        let is_mute = now.since(self.probed) < self.config.lag_cooldown && n.heard < self.probed;
+        let class = if is_mute { class + 4 } else { class };
+        let class = class + n.barren.min(8) * 8;
+        let cost = if class == 0 {
+            Mesh::promise_ms(n)
+        } else {
+            n.rtt_us / 1_000
+        };
+        (class, cost)
+    }
+
+    /// Looks now and then, in one stripe, for a place that is better than ours: at home in the stripe, or nearer to the host.
+    pub(super) fn improve(&mut self, now: Time) {
+        if self.is_source || self.phase != Phase::Running || self.stripes.is_empty() {
+            return;
+        }
+        let (home, count) = (self.home(), self.stripe_count());
+        let interior = self.slots > 0;
+        let stripe = if interior && self.rng.below(LOOK_HOME) == 0 {
+            home
+        } else if self.rng.below(LOOK_OTHER) < usize::from(count) {
+            self.rng.below(usize::from(count)) as u8
+        } else {
+            return;
+        };
+        let state = &self.stripes[usize::from(stripe)];
+        let idle = state.path.is_some() && state.candidate.is_none() && state.asked.is_empty();
+        if idle
+            && now.since(state.since) > Duration::from_secs(1)
+            && self.best_candidate(stripe, Need::Better, now).is_some()
+        {
+            self.stripes[usize::from(stripe)].unrest = Unrest::Curious;
+            self.seek_stripe(stripe, now);
+        }
+    }
+
+    /// Notes how far a parent's word lies from what it gives.
+    pub(super) fn note_excess(&mut self, stripe: u8) {
+        let Some(lag_us) = self.lag_of(stripe) else { return };
+        let Some(at) = self.stripes[usize::from(stripe)]
+            .parent
+            .and_then(|key| self.members.by_key(key))
+        else {
+            return;
+        };
+        let n = &mut self.members.list[at];
+        let said_ms = u32::from(n.load.lag_ms) + n.one_way().as_millis() as u32;
+        let real_ms = (lag_us.max(0) / 1_000) as u32;
+        n.excess_ms = real_ms.saturating_sub(said_ms).min(5_000) as u16;
+    }
+}

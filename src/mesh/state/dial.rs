@@ -1,0 +1,86 @@
+//! Dialling: peers that were named, peers we know of, addresses to begin with.
+
+use std::sync::Arc;
+
+use super::Mesh;
+use crate::mesh::Output;
+use crate::mesh::record::{Key, PeerRecord};
+use crate::mesh::stripe::Unrest;
+use crate::mesh::wire::Need;
+use crate::units::Time;
+
+/// With which chance, for each child link it has, an orphan that finds nobody turns to the host: a few of ten thousand.
+const ROOTLESS_CHANCE: f64 = 0.004;
+
+impl Mesh {
+    pub(super) fn reconnect(&mut self, now: Time) {
+        for state in &mut self.stripes {
+            state.unrest = Unrest::Sent;
+            state.moved = Time::ZERO;
+            state.avoid.clear();
+        }
+        self.dial_bootstrap(now);
+        self.seek(now);
+    }
+
+    /// Dials peers that were named as having room.
+    pub(super) fn dial_hints(&mut self, others: &[Arc<PeerRecord>], most: usize, now: Time) {
+        for record in others.iter().take(most) {
+            self.dial(record, now);
+        }
+    }
+
+    pub(super) fn dial(&mut self, record: &Arc<PeerRecord>, now: Time) -> bool {
+        let peer = record.peer;
+        if peer == self.me || self.members.is_near(&peer) || self.standing.is_banned(&peer, now) {
+            return false;
+        }
+        if !self.dial_allowance.take(1.0, now) || !self.members.start_dial(Some(peer), &record.addrs, now) {
+            return false;
+        }
+        let addrs = record.addrs.clone();
+        self.out.push_back(Output::Dial {
+            peer: Some(peer),
+            addrs,
+        });
+        true
+    }
+
+    /// Dials somebody new for a stripe: at home in it by preference, and the host when nothing else is left.
+    pub(super) fn dial_for(&mut self, stripe: u8, need: Need, now: Time) {
+        let count = self.stripe_count();
+        let found = self
+            .members
+            .candidates(&mut self.rng, |record| record.slots > 0 && !record.addrs.is_empty());
+        // When nobody has a stripe any more, all its roots are gone: some strong ones turn to the host.
+        let is_rootless =
+            need == Need::Orphan && self.home() == stripe && self.rng.chance(ROOTLESS_CHANCE * f64::from(self.slots));
+        if is_rootless && let Some(host) = self.members.host.clone() {
+            self.dial(&host, now);
+            return;
+        }
+        let home = |record: &&Arc<PeerRecord>| Key::of(&record.peer).home(count) == stripe && !record.host;
+        let pick = found
+            .iter()
+            .find(home)
+            .or_else(|| found.iter().find(|_| need != Need::Better));
+        if let Some(record) = pick.cloned() {
+            self.dial(&record, now);
+        } else if need != Need::Better
+            && let Some(host) = self.members.host.clone()
+        {
+            self.dial(&host, now);
+        }
+    }
+
+    pub(super) fn dial_bootstrap(&mut self, now: Time) {
+        for addr in self.members.bootstrap() {
+            if self.members.start_dial(None, &[addr], now) {
+                self.out.push_back(Output::Dial {
+                    peer: None,
+                    addrs: vec![addr],
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! Chunks on their way: published, received, verified, passed on; bursts for newcomers; what is overdue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Mesh, Phase, bit};
+use crate::limits::CHUNK_PAYLOAD_MAX_BYTES;
+use crate::mesh::budget::{self, NO_ROOM_WAIT};
+use crate::mesh::chunk::SignedChunk;
+use crate::mesh::member::Neighbour;
+use crate::mesh::record::Key;
+use crate::mesh::session::Session;
+use crate::mesh::timer::Timer;
+use crate::mesh::wire::{Attach, CHUNK_HEADER_BYTES, Message, Pushed};
+use crate::mesh::{Delivery, Event, OffAirReason};
+use crate::units::{Seq, Time};
+
+/// The past of a stripe on its way to a new child, oldest first.
+#[derive(Clone, Debug)]
+pub(super) struct Burst {
+    pub to: Key,
+    pub stripe: u8,
+    next: u64,
+    /// The first chunk that was pushed the usual way.
+    end: u64,
+    due: Time,
+}
+
+/// Bursts under way at one node; a request beyond it is fed from now on and repairs the rest.
+const BURSTS_MAX: usize = 96;
+/// Chunks older than this are of somebody's past: a burst or a late repair.
+const LIVE_AGE: Duration = Duration::from_millis(600);
+/// Beyond the deadline, after which a chunk is sent to nobody; ages are estimates, and D + 1 s is the limit.
+const OLD: Duration = Duration::from_millis(800);
+/// Shares of the budget up to which bursts and repairs may fill a second. A second may take 1.1 budgets; repairs keep the
+/// more of it, for they are sooner too late.
+const BURST_SHARE: f64 = 1.0;
+const REPAIR_SHARE: f64 = 1.08;
+/// A watch happens at least this often while chunks flow; arrivals watch, too.
+const WATCH_MIN: Duration = Duration::from_millis(40);
+/// Chunks too old or of other sessions that one neighbour may send before it counts as nonsense.
+const HOPS_LIMIT: u8 = 64;
+
+impl Mesh {
+    pub(super) fn publish(&mut self, payload: Bytes, now: Time) {
+        if !self.is_source || self.phase != Phase::Running || payload.len() > CHUNK_PAYLOAD_MAX_BYTES {
+            return;
+        }
+        let seq = Seq(self.next_seq);
+        self.next_seq += 1;
+        let chunk = SignedChunk::sign(self.channel, self.epoch(), seq, payload, self.crypto.as_ref());
+        self.playback.on_chunk(seq, Duration::ZERO, self.chunk_time(), now);
+        self.take(chunk, 0, Duration::ZERO, None, now);
+        self.watch_if_due(now);
+    }
+
+    pub(super) fn on_chunk(&mut self, at: usize, pushed: Pushed, now: Time) {
+        let Some(session) = self.session.clone() else { return };
+        if self.is_source || self.phase != Phase::Running {
+            return;
+        }
+        let chunk = pushed.chunk;
+        if chunk.epoch != session.epoch {
+            // While one host follows another, peers on either side of the change are ahead of the others for a moment.
+            let changing = chunk.epoch < session.epoch && now.since(self.adopted_at) < self.config.takeover;
+            if changing || self.rival.as_ref().is_some_and(|rival| rival.epoch == chunk.epoch) {
+                return;
+            }
+            return self.strike(at, "chunks of another session", now);
+        }
+        self.totals.payload_received_bytes += chunk.payload.len() as u64;
+        let seq = chunk.seq;
+        if self.window.has(seq) {
+            self.totals.duplicates += 1;
+            self.note_push(at, seq, false, now);
+            return;
+        }
+        if self.window.is_past(seq) {
+            self.note_push(at, seq, false, now);
+            return self.strike(at, "chunks of long ago", now);
+        }
+        if !self.crypto.verify_chunk(&session.signing_key, self.channel, &chunk) {
+            let peer = self.members.list[at].peer;
+            return self.ban(peer, "a chunk the host did not sign", now);
+        }
+        let age = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way();
+        let hops = pushed.hops.min(HOPS_LIMIT);
+        if let Some(want) = self.repair.close(seq) {
+            self.totals.repaired += 1;
+            let neighbour = &mut self.members.list[at];
+            if want.has_asked(neighbour.key) {
+                neighbour.met = neighbour.met.saturating_add(1);
+            }
+        }
+        self.playback.on_chunk(seq, age, session.chunk_time, now);
+        self.fresh_at = now;
+        self.told_silent = false;
+        let from = self.members.list[at].key;
+        self.take(chunk, hops, age, Some(from), now);
+        self.note_push(at, seq, true, now);
+        self.watch_if_due(now);
+    }
+
+    /// Keeps a verified chunk and passes it on. A source is a relay without a parent, so both come through here.
+    fn take(&mut self, chunk: Arc<SignedChunk>, hops: u8, age: Duration, from: Option<Key>, now: Time) {
+        let seq = chunk.seq;
+        if !self.window.insert(Arc::clone(&chunk)) {
+            return;
+        }
+        let stripe = seq.stripe(self.stripe_count()).0;
+        if age <= self.config.deadline + OLD {
+            let bit = bit(stripe);
+            // Children are owed one new chunk a round; what comes late or faster, as in our own first burst, goes on as far
+            // as the budget bears.
+            let before = self.stripes[usize::from(stripe)].pushed;
+            let is_new = self.is_source || age <= LIVE_AGE && now.since(before) * 2 >= self.round();
+            for at in 0..self.members.list.len() {
+                let neighbour = &self.members.list[at];
+                if neighbour.fed & bit != 0
+                    && Some(neighbour.key) != from
+                    && !self.is_in_burst(neighbour.key, stripe, seq)
+                    && (is_new || self.may_spend(chunk.payload.len(), now))
+                {
+                    self.pass_on(at, &chunk, hops, age, !is_new, now);
+                }
+            }
+        }
+        for key in self.repair.release(seq, now) {
+            if let Some(at) = self.members.by_key(key)
+                && self.members.list[at].fed & bit(stripe) == 0
+                && self.may_spend(chunk.payload.len(), now)
+            {
+                self.pass_on(at, &chunk, hops, age, true, now);
+            }
+        }
+        if !self.is_source {
+            let chunk = chunk.at(self.channel, hops, age, now);
+            self.tell(Event::Chunk(Arc::new(chunk)));
+        }
+    }
+
+    /// Sends a chunk; `extra` when it is not part of the steady feeding that slots account for.
+    pub(super) fn pass_on(
+        &mut self,
+        at: usize,
+        chunk: &Arc<SignedChunk>,
+        hops: u8,
+        age: Duration,
+        extra: bool,
+        now: Time,
+    ) {
+        if age > self.config.deadline + OLD {
+            return;
+        }
+        self.totals.payload_sent_bytes += chunk.payload.len() as u64;
+        let pushed = Pushed {
+            hops: hops + 1,
+            age,
+            chunk: Arc::clone(chunk),
+        };
+        let bytes = chunk.payload.len() + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
+        if extra {
+            self.upload.charge(bytes, now);
+        } else {
+            self.upload.feed(bytes, now);
+        }
+        self.send(at, Message::Chunk(pushed), Delivery::Datagram, now);
+    }
+
+    /// Whether a burst will bring this chunk to a child anyway.
+    fn is_in_burst(&self, to: Key, stripe: u8, seq: Seq) -> bool {
+        let covers =
+            |burst: &Burst| burst.to == to && burst.stripe == stripe && (burst.next..burst.end).contains(&seq.0);
+        self.bursts.iter().any(covers)
+    }
+
+    /// Bytes a second that the children are owed.
+    fn feeding(&self, now: Time) -> u64 {
+        let alive = |n: &&Neighbour| {
+            n.child
+                .as_ref()
+                .is_some_and(|child| now.since(child.alive) <= self.report_span() * 2)
+        };
+        let links: u32 = self.members.list.iter().filter(alive).map(|n| n.fed.count_ones()).sum();
+        let link = |s: &Arc<Session>| budget::link_bps(&self.config, s.bitrate_bps, s.chunk_time, s.stripes);
+        (f64::from(links) * self.session.as_ref().map_or(0.0, link) / 8.0) as u64
+    }
+
+    /// Whether the upload budget allows a chunk that nobody waits for by right.
+    pub(super) fn may_spend(&mut self, payload_bytes: usize, now: Time) -> bool {
+        let bytes = payload_bytes + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
+        self.upload.has_room(bytes, self.feeding(now), REPAIR_SHARE, now)
+    }
+
+    /// Learns from a chunk how the stripe flows, and whether a new parent has begun.
+    fn note_push(&mut self, at: usize, seq: Seq, fresh: bool, now: Time) {
+        let neighbour = &mut self.members.list[at];
+        neighbour.progress = neighbour.progress.max(seq);
+        neighbour.barren = 0;
+        let key = neighbour.key;
+        let chunk_time = self.chunk_time();
+        let stripe = seq.stripe(self.stripe_count()).0;
+        let state = &self.stripes[usize::from(stripe)];
+        if state.candidate.as_ref().is_some_and(|candidate| candidate.key == key) {
+            self.promote(stripe, now);
+        }
+        let is_parent = self.stripes[usize::from(stripe)].parent == Some(key);
+        let state = &mut self.stripes[usize::from(stripe)];
+        if is_parent && (fresh || state.pushed < state.since) {
+            // A burst brings the past: only what is new tells how the stripe flows.
+            let is_newest = state
+                .expect
+                .is_none_or(|expect| seq.0 + u64::from(self.session.as_ref().map_or(1, |s| s.stripes)) >= expect);
+            if is_newest {
+                state.on_push(seq, chunk_time, now);
+            } else {
+                state.pushed = now;
+            }
+        }
+        if fresh {
+            self.account(stripe, seq, now);
+        }
+        let neighbour = &self.members.list[at];
+        // The host must know sooner whether its roots are there.
+        let every = if neighbour.is_host() {
+            self.config.report_every.min(self.round() + self.round() / 2)
+        } else {
+            self.config.report_every
+        };
+        if neighbour.feeds != 0 && now.since(neighbour.reported) >= every {
+            self.report(at, now);
+        }
+    }
+
+    /// Notes which chunks of a stripe are accounted for; skipped ones are wanted.
+    fn account(&mut self, stripe: u8, seq: Seq, now: Time) {
+        let count = u64::from(self.stripe_count());
+        let chunk_time = self.chunk_time();
+        let state = &mut self.stripes[usize::from(stripe)];
+        let margin = state.margin(&self.config);
+        let expect = *state.expect.get_or_insert(seq.0);
+        if seq.0 >= expect {
+            let oldest = self.window.oldest().0;
+            let mut missing = expect;
+            if missing + count < oldest {
+                missing += (oldest - missing) / count * count;
+            }
+            while missing < seq.0 {
+                if !self.window.has(Seq(missing)) {
+                    self.repair.want(Seq(missing), now + margin);
+                    self.timers.by(Timer::Repair, now + margin);
+                }
+                missing += count;
+            }
+            state.expect = Some(seq.0 + count);
+        } else {
+            // A burst of the past, oldest first: what it should bring in between is asked for when it does not.
+            let step = chunk_time * count as u32 / self.config.join_speed.max(1);
+            for (n, missing) in (seq.0 + count..expect).step_by(count as usize).enumerate() {
+                if !self.window.has(Seq(missing)) {
+                    let due = now + step * (n as u32 + 1) + margin;
+                    self.repair.want(Seq(missing), due);
+                    self.timers.by(Timer::Repair, due);
+                }
+            }
+        }
+        for (other, state) in self.stripes.iter_mut().enumerate() {
+            if other != usize::from(stripe) {
+                state.outrun = state.outrun.saturating_add(1);
+            }
+        }
+    }
+
+    fn watch_if_due(&mut self, now: Time) {
+        if self.watch_due <= now {
+            self.watch(now);
+        }
+    }
+
+    /// Looks for chunks that are overdue and for parents that are silent or late.
+    pub(super) fn watch(&mut self, now: Time) {
+        let Some(session) = self.session.clone() else { return };
+        let chunk_time = session.chunk_time;
+        self.playback
+            .advance(&self.window, self.config.deadline, chunk_time, now);
+        if self.is_source || self.phase != Phase::Running {
+            self.watch_due = now + chunk_time.max(WATCH_MIN);
+            self.timers.set(Timer::Watch, self.watch_due);
+            return self.check_roots(now);
+        }
+        let mut next = now + Duration::from_millis(500);
+        for stripe in 0..session.stripes {
+            next = next.min(self.want_overdue(stripe, now));
+            next = next.min(self.judge_parent(stripe, now));
+        }
+        self.watch_due = next;
+        // Arrivals watch, too, and usually before this.
+        self.timers
+            .set(Timer::Watch, next.max(now + chunk_time * 2 + WATCH_MIN));
+        if !self.told_silent && self.fresh_at > Time::ZERO && now.since(self.fresh_at) > self.config.off_air {
+            self.told_silent = true;
+            self.tell(Event::OffAir {
+                reason: OffAirReason::Silent,
+            });
+        }
+        self.consider_rival(now);
+    }
+
+    /// Wants every chunk of a stripe that should have come by now; says when the next one should.
+    fn want_overdue(&mut self, stripe: u8, now: Time) -> Time {
+        let chunk_time = self.chunk_time();
+        let count = u64::from(self.stripe_count());
+        let newest = self.window.newest().0;
+        let (best_offset, deviation) = self.best_offset();
+        let (margin_min, empty) = (self.config.repair_margin, self.window.is_empty());
+        let state = &mut self.stripes[usize::from(stripe)];
+        if empty {
+            return now + margin_min;
+        }
+        // A stripe that was never fed is expected as the best of the others is.
+        if state.offset_us == 0 {
+            let Some(offset) = best_offset else {
+                return now + margin_min;
+            };
+            state.offset_us = offset;
+            state.deviation_us = deviation;
+        }
+        let first = newest.saturating_sub(newest % count) + u64::from(stripe);
+        let mut expect = state.expect.unwrap_or(first);
+        let margin = state.margin(&self.config);
+        let live = newest + count * 2;
+        loop {
+            let due = state.usual_arrival(expect, chunk_time) + margin;
+            if due > now || expect > live {
+                state.expect = Some(expect);
+                return due.max(now + WATCH_MIN);
+            }
+            if !self.window.has(Seq(expect)) && !self.window.is_past(Seq(expect)) {
+                self.repair.want(Seq(expect), now);
+                self.timers.by(Timer::Repair, now);
+            }
+            expect += count;
+        }
+    }
+
+    /// The smallest usual offset among fed stripes, with its deviation.
+    pub(super) fn best_offset(&self) -> (Option<i64>, u32) {
+        let fed = self
+            .stripes
+            .iter()
+            .filter(|state| state.offset_us != 0 && state.path.is_some());
+        let best = fed.min_by_key(|state| state.offset_us);
+        (
+            best.map(|state| state.offset_us),
+            best.map_or(0, |state| state.deviation_us),
+        )
+    }
+
+    /// Sends a new child what it misses of a stripe: from a number on, or as much of the past as it has a use for.
+    pub(super) fn start_burst(&mut self, at: usize, stripe: u8, attach: &Attach, now: Time) {
+        let Some(session) = self.session.clone() else { return };
+        if self.window.is_empty() {
+            return;
+        }
+        let count = u64::from(session.stripes);
+        let wanted = attach.from.map_or(0, |seq| seq.0).max(self.window.oldest().0);
+        let end = self.window.newest().0 + 1;
+        let young = |seq: u64| now.since(self.playback.published(Seq(seq), session.chunk_time));
+        let limit = match attach.from {
+            Some(_) => self.config.deadline,
+            None => self.config.join_past.min(attach.past),
+        };
+        let mut next = wanted + (u64::from(stripe) + count - wanted % count) % count;
+        while next < end && young(next) > limit {
+            next += count;
+        }
+        if next >= end || self.bursts.len() >= BURSTS_MAX {
+            return;
+        }
+        let to = self.members.list[at].key;
+        self.bursts.retain(|burst| burst.to != to || burst.stripe != stripe);
+        self.bursts.push(Burst {
+            to,
+            stripe,
+            next,
+            end,
+            due: now,
+        });
+        self.pace_bursts(now);
+    }
+
+    /// Sends the next chunk of each burst that is due and sets the timer for the rest.
+    pub(super) fn pace_bursts(&mut self, now: Time) {
+        let step = self.round() / self.config.join_speed.max(1);
+        let count = u64::from(self.stripe_count().max(1));
+        let mut bursts = std::mem::take(&mut self.bursts);
+        bursts.retain_mut(|burst| {
+            if burst.due > now {
+                return true;
+            }
+            let Some(at) = self.members.by_key(burst.to) else {
+                return false;
+            };
+            while burst.next < burst.end {
+                let Some(chunk) = self.window.get(Seq(burst.next)).cloned() else {
+                    burst.next += count;
+                    continue;
+                };
+                let bytes = chunk.payload.len() + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
+                if !self.upload.has_room(bytes, self.feeding(now), BURST_SHARE, now) {
+                    burst.due = now + NO_ROOM_WAIT;
+                    return true;
+                }
+                let age = now.since(self.playback.published(chunk.seq, self.chunk_time()));
+                let hops = self.hops_of(burst.stripe);
+                self.pass_on(at, &chunk, hops, age, true, now);
+                burst.next += count;
+                burst.due = now + step;
+                break;
+            }
+            burst.next < burst.end
+        });
+        if let Some(due) = bursts.iter().map(|burst| burst.due).min() {
+            self.timers.by(Timer::Burst, due);
+        }
+        self.bursts = bursts;
+    }
+
+    /// Hops of a stripe from the host to this node.
+    pub(super) fn hops_of(&self, stripe: u8) -> u8 {
+        self.stripes
+            .get(usize::from(stripe))
+            .map_or(0, |state| state.depth() as u8)
+    }
+}

@@ -1,0 +1,337 @@
+//! Connections, hellos, sessions, records, farewells: who is there and what is on air.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::{Mesh, Phase, bit, stripes_of};
+use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
+use crate::mesh::record::PeerRecord;
+use crate::mesh::repair::Repair;
+use crate::mesh::session::Session;
+use crate::mesh::stripe::StripeState;
+use crate::mesh::timer::Timer;
+use crate::mesh::window::Window;
+use crate::mesh::wire::{Farewell, Hello, Message, RECORDS_MAX, VERSION};
+use crate::mesh::{CloseReason, Delivery, Event, OffAirReason, Output};
+use crate::units::{PeerId, Seq, Time};
+
+/// Farewells and byes name at most so many others.
+const OTHERS_MAX: usize = 3;
+
+impl Mesh {
+    pub(super) fn on_connected(&mut self, peer: PeerId, remote: SocketAddr, dialled: bool, now: Time) {
+        if peer == self.me || self.standing.is_banned(&peer, now) {
+            let reason = if peer == self.me {
+                CloseReason::Done
+            } else {
+                CloseReason::Banned
+            };
+            self.members.dial_failed(Some(peer), &[remote]);
+            return self.out.push_back(Output::Disconnect { peer, reason });
+        }
+        let max = self.config.neighbours_max;
+        let Some(at) = self.members.add(peer, remote, dialled, max, now) else {
+            let reason = CloseReason::Done;
+            return self.out.push_back(Output::Disconnect { peer, reason });
+        };
+        if dialled {
+            self.greet(at, now);
+            self.ping(at, now);
+            self.ask_to_attach(at, now);
+        }
+    }
+
+    fn greet(&mut self, at: usize, now: Time) {
+        self.renew_load();
+        let load = self.load;
+        let neighbour = &mut self.members.list[at];
+        if std::mem::replace(&mut neighbour.greeted, true) {
+            return;
+        }
+        let hello = Hello {
+            version: VERSION,
+            epoch: self
+                .session
+                .as_ref()
+                .map_or(crate::units::Epoch(0), |session| session.epoch),
+            listens: self.config.listens,
+            observed: neighbour.remote,
+            load,
+            record: Arc::clone(&self.record),
+        };
+        self.send(at, Message::Hello(Box::new(hello)), Delivery::Reliable, now);
+    }
+
+    pub(super) fn on_hello(&mut self, at: usize, hello: Hello, now: Time) {
+        let peer = self.members.list[at].peer;
+        if hello.record.peer != peer || !hello.record.verify(self.crypto.as_ref()) {
+            return self.ban(peer, "a record that is not its own", now);
+        }
+        if hello.version == 0 {
+            return self.drop_peer(peer, CloseReason::Done, now);
+        }
+        let max = self.config.passive_max;
+        self.members.learn(&hello.record, max, &mut self.rng);
+        let neighbour = &mut self.members.list[at];
+        let is_first = neighbour.record.is_none();
+        neighbour.load = hello.load;
+        neighbour.record = Some(hello.record);
+        neighbour.epoch = hello.epoch;
+        let dialled = neighbour.dialled;
+        self.greet(at, now);
+        if is_first {
+            self.tell(Event::Observed {
+                by: peer,
+                addr: hello.observed,
+            });
+        }
+        self.share_session(at, now);
+        if is_first && !dialled {
+            let most = if self.may_spend(CONTROL_MESSAGE_MAX_BYTES, now) {
+                RECORDS_MAX
+            } else {
+                0
+            };
+            let records = self.members.sample(most, &peer, &mut self.rng);
+            if !records.is_empty() {
+                self.send(at, Message::Peers { answer: false, records }, Delivery::Reliable, now);
+            }
+        }
+        if is_first && !dialled {
+            self.ping(at, now);
+        }
+        if let Some(farewell) = self.farewell.clone().filter(|_| self.phase == Phase::Ended) {
+            self.send(at, Message::Farewell(farewell), Delivery::Reliable, now);
+        }
+        self.seek(now);
+    }
+
+    /// Sends our session to a neighbour that is in another one, or in none.
+    pub(super) fn share_session(&mut self, at: usize, now: Time) {
+        let Some(session) = self.session.clone() else { return };
+        let neighbour = &self.members.list[at];
+        if neighbour.record.is_some() && neighbour.epoch != session.epoch {
+            self.members.list[at].epoch = session.epoch;
+            self.send(at, Message::Session(session), Delivery::Reliable, now);
+        }
+    }
+
+    pub(super) fn on_session(&mut self, at: usize, session: Arc<Session>, now: Time) {
+        let known = |ours: &Option<Arc<Session>>| ours.as_ref().is_some_and(|ours| **ours == *session);
+        if known(&self.session) || known(&self.rival) {
+            return;
+        }
+        let peer = self.members.list[at].peer;
+        if session.channel != self.channel || session.check_ranges().is_err() {
+            return self.strike(at, "sessions of another channel", now);
+        }
+        let signed = session.signed_bytes();
+        if !self.crypto.verify(&session.channel.0, &signed, &session.signature) {
+            return self.ban(peer, "a session the channel did not sign", now);
+        }
+        let unix_s = self.config.unix_at_origin_s;
+        if unix_s > 0 && session.expires_unix_s < unix_s + now.0 / 1_000_000 {
+            return;
+        }
+        if self.is_source {
+            if session.epoch != self.epoch() {
+                self.tell(Event::AnotherHost { epoch: session.epoch });
+            }
+            return;
+        }
+        if session.epoch < self.last_epoch || session.epoch <= self.epoch() {
+            return;
+        }
+        let is_fed =
+            self.session.is_some() && self.phase == Phase::Running && now.since(self.fresh_at) < self.config.takeover;
+        if is_fed {
+            self.rival = Some(session);
+        } else {
+            self.adopt(session, now);
+        }
+    }
+
+    /// Begins a session: everything that belongs to an older one is forgotten.
+    pub(super) fn adopt(&mut self, session: Arc<Session>, now: Time) {
+        let chunk_time = session.chunk_time;
+        let per_second = 1.0 / chunk_time.as_secs_f64();
+        let config = Arc::clone(&self.config);
+        self.last_epoch = session.epoch;
+        self.adopted_at = now;
+        self.stripes = vec![StripeState::default(); usize::from(session.stripes)];
+        let span = config.deadline.max(config.join_past) + std::time::Duration::from_secs(1);
+        self.window = Window::new(span, chunk_time);
+        self.repair = Repair::new(
+            per_second * config.repair_share,
+            per_second * config.repair_burst.as_secs_f64(),
+            now,
+        );
+        self.bursts.clear();
+        self.playback = crate::mesh::playback::Playback::default();
+        self.rival = None;
+        self.farewell = None;
+        self.phase = Phase::Running;
+        self.audience = None;
+        for neighbour in &mut self.members.list {
+            neighbour.feeds = 0;
+            neighbour.fed = 0;
+            neighbour.leaving = 0;
+            neighbour.child = None;
+        }
+        if self.is_source {
+            for stripe in &mut self.stripes {
+                stripe.path = Some(Arc::from([self.key].as_slice()));
+            }
+        }
+        // Who was asked before the number of stripes was known.
+        if self.session.is_none() {
+            let all = ((1u32 << session.stripes) - 1) as u16;
+            for neighbour in &self.members.list {
+                for stripe in stripes_of(neighbour.asked_blind & all) {
+                    self.stripes[usize::from(stripe)].asked.push((neighbour.key, now));
+                }
+            }
+        }
+        self.session = Some(Arc::clone(&session));
+        self.resize_slots(now);
+        self.tell(Event::Session(session));
+        for at in 0..self.members.list.len() {
+            self.share_session(at, now);
+        }
+        self.timers.by(Timer::Seek, now);
+        self.timers.by(Timer::Watch, now + chunk_time);
+    }
+
+    /// Takes the newer session once the current one has been silent.
+    pub(super) fn consider_rival(&mut self, now: Time) {
+        let is_silent = self.phase == Phase::Ended || now.since(self.fresh_at) >= self.config.takeover;
+        if is_silent && let Some(rival) = self.rival.take() {
+            self.adopt(rival, now);
+        }
+    }
+
+    pub(super) fn on_peers(&mut self, at: usize, answer: bool, records: &[Arc<PeerRecord>], now: Time) {
+        if !self.learn(at, records, now) {
+            return;
+        }
+        if answer {
+            let peer = self.members.list[at].peer;
+            let records = self.members.sample(RECORDS_MAX, &peer, &mut self.rng);
+            self.send(at, Message::Peers { answer: false, records }, Delivery::Reliable, now);
+        }
+        self.seek(now);
+    }
+
+    /// Verifies and keeps records; false when one was forged and its sender is gone.
+    pub(super) fn learn(&mut self, at: usize, records: &[Arc<PeerRecord>], now: Time) -> bool {
+        let peer = self.members.list[at].peer;
+        for record in records {
+            if record.peer == self.me || self.standing.is_banned(&record.peer, now) || self.members.knows(record) {
+                continue;
+            }
+            if !record.verify(self.crypto.as_ref()) {
+                self.ban(peer, "a forged record", now);
+                return false;
+            }
+            self.members.learn(record, self.config.passive_max, &mut self.rng);
+        }
+        true
+    }
+
+    pub(super) fn on_farewell(&mut self, at: usize, farewell: Arc<Farewell>, now: Time) {
+        let Some(session) = self.session.clone() else { return };
+        if self.phase == Phase::Ended || farewell.epoch != session.epoch || self.is_source {
+            return;
+        }
+        let signed = Farewell::signed_bytes(self.channel, farewell.epoch, farewell.last);
+        if !self.crypto.verify(&session.signing_key, &signed, &farewell.signature) {
+            let peer = self.members.list[at].peer;
+            return self.ban(peer, "a forged farewell", now);
+        }
+        for other in 0..self.members.list.len() {
+            if other != at {
+                self.send(other, Message::Farewell(Arc::clone(&farewell)), Delivery::Reliable, now);
+            }
+        }
+        self.farewell = Some(farewell);
+        self.phase = Phase::Ended;
+        self.tell(Event::OffAir {
+            reason: OffAirReason::Ended,
+        });
+        self.consider_rival(now);
+    }
+
+    pub(super) fn on_bye(&mut self, at: usize, others: &[Arc<PeerRecord>], now: Time) {
+        let peer = self.members.list[at].peer;
+        let fed_us = self.members.list[at].feeds != 0;
+        if self.learn(at, others, now) {
+            if fed_us {
+                self.dial_hints(others, 1, now);
+            }
+            self.drop_peer(peer, CloseReason::Done, now);
+        }
+    }
+
+    pub(super) fn on_disconnected(&mut self, peer: PeerId, now: Time) {
+        let Some(at) = self.members.find(&peer) else { return };
+        let gone = self.members.remove(at);
+        for (index, stripe) in self.stripes.iter_mut().enumerate() {
+            stripe.asked.retain(|(key, _)| *key != gone.key);
+            if stripe
+                .candidate
+                .as_ref()
+                .is_some_and(|candidate| candidate.key == gone.key)
+            {
+                stripe.candidate = None;
+            }
+            if stripe.parent == Some(gone.key) {
+                debug_assert!(gone.feeds & bit(index as u8) != 0);
+            }
+        }
+        for stripe in stripes_of(gone.feeds) {
+            self.lose_parent(stripe, gone.key, now);
+        }
+        self.bursts.retain(|burst| burst.to != gone.key);
+        self.repair.held.retain(|held| held.by != gone.key);
+        if gone.fed != 0 {
+            self.offer_roots(gone.fed, now);
+        }
+        self.seek(now);
+    }
+
+    pub(super) fn on_dial_failed(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr], now: Time) {
+        self.members.dial_failed(peer, addrs);
+        // Records are kept while nothing is heard at all: then it is we who are cut off, and they are the way back.
+        let cut_off = now.since(self.fresh_at) > self.config.takeover;
+        if let Some(peer) = peer.filter(|_| !cut_off) {
+            self.members.forget(&peer);
+        }
+        self.timers.by(Timer::Seek, now + self.config.attach_timeout);
+    }
+
+    /// Says goodbye to everybody and stops.
+    pub(super) fn leave(&mut self, now: Time) {
+        if self.is_source && self.session.is_some() {
+            let (epoch, last) = (self.epoch(), Seq(self.next_seq.saturating_sub(1)));
+            let signature = self.crypto.sign(&Farewell::signed_bytes(self.channel, epoch, last));
+            let farewell = Arc::new(Farewell { epoch, last, signature });
+            for at in 0..self.members.list.len() {
+                self.send(at, Message::Farewell(Arc::clone(&farewell)), Delivery::Reliable, now);
+            }
+        }
+        let parents = self.members.list.iter().filter(|n| n.feeds != 0);
+        let others: Vec<_> = parents.filter_map(|n| n.record.clone()).take(OTHERS_MAX).collect();
+        for at in 0..self.members.list.len() {
+            let own = self.members.list[at].peer;
+            let others = others.iter().filter(|record| record.peer != own).cloned().collect();
+            self.send(at, Message::Bye { others }, Delivery::Reliable, now);
+        }
+        for neighbour in self.members.remove_all() {
+            self.out.push_back(Output::Disconnect {
+                peer: neighbour.peer,
+                reason: CloseReason::Done,
+            });
+        }
+        self.phase = Phase::Left;
+    }
+}

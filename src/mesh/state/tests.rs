@@ -1,0 +1,189 @@
+use std::time::Duration;
+
+use super::rig::Rig;
+use crate::mesh::{Config, Event, Input, OffAirReason};
+use crate::units::Time;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn relay() -> Config {
+    Config {
+        listens: false,
+        ..Config::default()
+    }
+}
+
+fn ended(rig: &Rig, at: usize) -> bool {
+    let ended = |event: &Event| {
+        matches!(
+            event,
+            Event::OffAir {
+                reason: OffAirReason::Ended
+            }
+        )
+    };
+    rig.nodes[at].events.iter().any(ended)
+}
+
+#[test]
+fn a_listener_hears_the_host_through_a_relay() {
+    let mut rig = Rig::new();
+    let host = rig.host(1, 4, Config::default());
+    let relay = rig.listener(relay(), &[host]);
+    rig.run(SECOND * 5);
+    let listener = rig.listener(Config::default(), &[relay]);
+    let joined = rig.now;
+    rig.run(SECOND * 10);
+    assert!(rig.holes(listener).is_empty());
+    let chunks = &rig.nodes[listener].chunks;
+    assert!(chunks.len() > 170, "{}", chunks.len());
+    assert!(rig.worst_lag_ms(listener, joined + SECOND) < 20);
+    assert!(chunks.iter().all(|chunk| chunk.payload.len() == 960));
+}
+
+#[test]
+fn a_start_brings_some_of_the_past_at_once() {
+    let mut rig = Rig::new();
+    let host = rig.host(1, 4, Config::default());
+    let relay = rig.listener(relay(), &[host]);
+    rig.run(SECOND * 5);
+    let begun = rig.now;
+    let listener = rig.listener(Config::default(), &[relay]);
+    rig.run(SECOND);
+    let chunks = &rig.nodes[listener].chunks;
+    let first = chunks.iter().map(|chunk| chunk.seq.0).min().unwrap();
+    let start = (first..first + 6)
+        .map(|seq| chunks.iter().find(|chunk| chunk.seq.0 == seq).unwrap().arrived)
+        .max();
+    let took = start.unwrap().since(begun);
+    assert!(took < Duration::from_millis(150), "{took:?}");
+    let behind = begun.since(Time(1_000_000) + Duration::from_millis(60) * first as u32);
+    assert!(
+        behind > Duration::from_millis(450) && behind < Duration::from_millis(700),
+        "{behind:?}"
+    );
+}
+
+/// A host, three relays, and a listener told of the first relay only.
+fn small_mesh() -> (Rig, Vec<usize>, usize) {
+    let mut rig = Rig::new();
+    let host = rig.host(1, 4, Config::default());
+    let relays: Vec<usize> = (0..3).map(|_| rig.listener(relay(), &[host])).collect();
+    rig.run(SECOND * 5);
+    let listener = rig.listener(
+        Config {
+            deadline: SECOND,
+            ..Config::default()
+        },
+        &relays[..1],
+    );
+    rig.run(SECOND * 10);
+    (rig, relays, listener)
+}
+
+#[test]
+fn the_death_or_stop_of_any_parent_is_inaudible() {
+    for kill in [true, false] {
+        for victim in 0..3 {
+            let (mut rig, relays, listener) = small_mesh();
+            let at = rig.now;
+            let node = &mut rig.nodes[relays[victim]];
+            if kill {
+                node.dead = true;
+            } else {
+                node.stopped = true;
+            }
+            rig.run(SECOND * 10);
+            assert!(rig.holes(listener).is_empty(), "victim {victim}, killed {kill}");
+            let worst = rig.worst_lag_ms(listener, at);
+            assert!(worst < 900, "victim {victim}, killed {kill}: {worst} ms");
+        }
+    }
+}
+
+#[test]
+fn the_only_parent_may_die_when_the_host_is_known() {
+    let mut rig = Rig::new();
+    let host = rig.host(
+        1,
+        4,
+        Config {
+            host_slots: 1,
+            ..Config::default()
+        },
+    );
+    let relay = rig.listener(relay(), &[host]);
+    rig.run(SECOND * 5);
+    let listener = rig.listener(
+        Config {
+            deadline: SECOND,
+            ..Config::default()
+        },
+        &[relay],
+    );
+    rig.run(SECOND * 6);
+    let at = rig.now;
+    rig.nodes[relay].dead = true;
+    rig.run(SECOND * 6);
+    assert!(rig.holes(listener).is_empty());
+    assert!(
+        rig.worst_lag_ms(listener, at) < 950,
+        "{}",
+        rig.worst_lag_ms(listener, at)
+    );
+}
+
+#[test]
+fn a_farewell_reaches_everybody() {
+    let (mut rig, relays, listener) = small_mesh();
+    rig.input(0, Input::Leave);
+    rig.run(SECOND);
+    assert!(ended(&rig, listener) && relays.iter().all(|relay| ended(&rig, *relay)));
+}
+
+#[test]
+fn a_restarted_host_is_taken_over() {
+    let (mut rig, _, listener) = small_mesh();
+    rig.nodes[0].dead = true;
+    rig.run(SECOND * 2);
+    // The same machine: same key and address, a later session.
+    let addr = rig.nodes[0].addr;
+    rig.nodes[0].addr = "127.0.0.1:1".parse().unwrap();
+    let again = rig.restart_host(2, addr);
+    let at = rig.now;
+    rig.run(SECOND * 8);
+    let taken = rig.nodes[listener]
+        .chunks
+        .iter()
+        .find(|chunk| chunk.epoch.0 == 2)
+        .map(|chunk| chunk.arrived.since(at));
+    assert!(taken.is_some_and(|taken| taken < SECOND * 5), "{taken:?}, host {again}");
+}
+
+#[test]
+fn a_second_host_is_told_and_not_heard() {
+    let (mut rig, relays, listener) = small_mesh();
+    let second = rig.host(9, 4, Config::default());
+    let addrs = vec![rig.nodes[relays[0]].addr];
+    rig.input(second, Input::AddAddrs { addrs });
+    let helper = rig.listener(relay(), &[second, relays[1]]);
+    rig.run(SECOND * 6);
+    let _ = helper;
+    assert!(rig.nodes[listener].chunks.iter().all(|chunk| chunk.epoch.0 == 1));
+    assert!(
+        rig.nodes[second]
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::AnotherHost { .. }))
+    );
+}
+
+#[test]
+fn the_audience_is_counted_without_a_centre() {
+    let (mut rig, _, listener) = small_mesh();
+    rig.run(SECOND * 10);
+    let now = rig.now;
+    assert_eq!(rig.nodes[0].mesh.stats(now).listeners, Some(1));
+    assert_eq!(rig.nodes[0].mesh.stats(now).downstream, 4);
+    assert_eq!(rig.nodes[listener].mesh.stats(now).listeners, Some(1));
+}

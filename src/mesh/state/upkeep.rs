@@ -1,0 +1,289 @@
+//! What happens every half second: reports to parents, a look at the children, neighbours kept at the right number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Mesh, Phase, bit};
+use crate::mesh::record::PeerRecord;
+use crate::mesh::timer::Timer;
+use crate::mesh::wire::{Audience, Load, Message, Need, RECORDS_MAX, Status};
+use crate::mesh::{CloseReason, Delivery};
+use crate::units::Time;
+
+/// Pings without an answer after which a neighbour is given up.
+const UNANSWERED_MAX: u8 = 3;
+/// How often the audience figures travel down.
+const AUDIENCE_EVERY: Duration = Duration::from_secs(3);
+/// A connection that never said hello is ended.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Times more spares at the host.
+const ROOT_SPARES: usize = 3;
+/// A spare above the maximum is kept this long, for it may be about to attach.
+const SPARE_GRACE: Duration = Duration::from_secs(5);
+
+impl Mesh {
+    pub(super) fn upkeep(&mut self, now: Time) {
+        self.timers.set(Timer::Status, now + self.config.status_every);
+        self.renew_load();
+        self.report_to_parents(now);
+        self.check_children(now);
+        self.check_neighbours(now);
+        self.keep_spares(now);
+        self.shuffle(now);
+        self.improve(now);
+        self.lift(now);
+        self.consider_rival(now);
+        if self.is_source && now.since(self.audience_at) >= AUDIENCE_EVERY {
+            let below = self.below();
+            self.audience_at = now;
+            self.pass_audience(below, now);
+        }
+        self.seek(now);
+    }
+
+    pub(super) fn renew_load(&mut self) {
+        let free = self.slots.saturating_sub(self.slots_used() as u8);
+        let weakest = self
+            .members
+            .list
+            .iter()
+            .filter_map(|n| self.strength(n))
+            .min()
+            .unwrap_or(u8::MAX);
+        let (fed, lag_ms) = if self.is_source {
+            let open = (0..self.stripe_count()).filter(|stripe| self.has_room(*stripe, Need::Orphan));
+            (open.fold(0, |mask, stripe| mask | bit(stripe)), 0)
+        } else {
+            let home = self.home();
+            let lag = self.lag_of(home).filter(|_| self.is_fed(home));
+            (
+                self.fed_mask(),
+                lag.map_or(u16::MAX, |us| (us / 1_000).clamp(0, 60_000) as u16),
+            )
+        };
+        self.load = Load {
+            free,
+            weakest,
+            slots: self.slots,
+            fed,
+            lag_ms,
+        };
+    }
+
+    /// Reports to parents that have been silent for too long to be told with their chunks.
+    fn report_to_parents(&mut self, now: Time) {
+        if self.is_source || self.phase != Phase::Running {
+            return;
+        }
+        for at in 0..self.members.list.len() {
+            let n = &self.members.list[at];
+            if n.feeds != 0 && now.since(n.reported) >= self.config.report_every * 2 {
+                self.report(at, now);
+            }
+        }
+    }
+
+    /// Reports to a parent: what it feeds, how far we are, what hangs below us.
+    pub(super) fn report(&mut self, at: usize, now: Time) {
+        let load = self.load;
+        let neighbour = &mut self.members.list[at];
+        neighbour.reported = now;
+        let (fed, progress, key) = (neighbour.feeds, neighbour.progress, neighbour.key);
+        let counts = self.stripes.first().and_then(|state| state.parent) == Some(key);
+        let below = counts.then(|| self.below());
+        let status = Status {
+            fed,
+            progress,
+            load,
+            below,
+        };
+        self.send(at, Message::Status(status), Delivery::Datagram, now);
+    }
+
+    /// This node and all that hang below it in the counting tree.
+    pub(super) fn below(&self) -> Audience {
+        let listens = self.config.listens && !self.is_source;
+        let own = self.playback.continuity_ppm();
+        let mut sum = Audience {
+            listeners: u32::from(listens),
+            relays: u32::from(!listens && !self.is_source),
+            mean_ppm: own,
+            worst_ppm: if listens { own } else { 1_000_000 },
+        };
+        let mut weighted = if listens { u64::from(own) } else { 0 };
+        for below in self
+            .members
+            .list
+            .iter()
+            .filter_map(|n| n.child.as_ref()?.below.as_ref())
+        {
+            sum.listeners = sum.listeners.saturating_add(below.listeners);
+            sum.relays = sum.relays.saturating_add(below.relays);
+            sum.worst_ppm = sum.worst_ppm.min(below.worst_ppm);
+            weighted += u64::from(below.listeners) * u64::from(below.mean_ppm);
+        }
+        sum.mean_ppm = weighted
+            .checked_div(u64::from(sum.listeners))
+            .map_or(1_000_000, |mean| mean as u32);
+        sum
+    }
+
+    fn pass_audience(&mut self, audience: Audience, now: Time) {
+        self.audience = Some(audience);
+        for at in 0..self.members.list.len() {
+            if self.members.list[at]
+                .child
+                .as_ref()
+                .is_some_and(|child| child.below.is_some())
+            {
+                self.send(at, Message::Audience(audience), Delivery::Datagram, now);
+            }
+        }
+    }
+
+    pub(super) fn on_audience(&mut self, at: usize, audience: Audience, now: Time) {
+        let key = self.members.list[at].key;
+        if !self.is_source && self.stripes.first().is_some_and(|state| state.parent == Some(key)) {
+            self.pass_audience(audience, now);
+        }
+    }
+
+    pub(super) fn check_children(&mut self, now: Time) {
+        // Roots report with every second chunk.
+        let dead_child = if self.is_source {
+            self.round() * 5 + self.config.repair_margin
+        } else {
+            self.config.dead_child.max(self.report_span() * 3 + self.config.silence)
+        };
+        for at in 0..self.members.list.len() {
+            let neighbour = &self.members.list[at];
+            let Some(child) = &neighbour.child else { continue };
+            let (fed, leaving) = (neighbour.fed, neighbour.leaving);
+            if now.since(child.alive) > dead_child && self.phase == Phase::Running {
+                self.cut(at, fed, now);
+            } else if leaving != 0 && child.leave_by <= now {
+                self.cut(at, leaving, now);
+            }
+        }
+    }
+
+    fn check_neighbours(&mut self, now: Time) {
+        let mut gone = Vec::new();
+        for at in 0..self.members.list.len() {
+            let neighbour = &self.members.list[at];
+            let mute = neighbour.record.is_none() && now.since(neighbour.since) > HELLO_TIMEOUT;
+            if mute || neighbour.unanswered >= UNANSWERED_MAX {
+                gone.push(neighbour.peer);
+            } else if now.since(neighbour.pinged.max(neighbour.asked)) >= self.ping_interval(at) {
+                self.ping(at, now);
+            }
+        }
+        for peer in gone {
+            self.drop_peer(peer, CloseReason::Done, now);
+        }
+    }
+
+    /// Unanswered pings are repeated soon: a spare that is dead must not be counted on.
+    fn ping_interval(&self, at: usize) -> Duration {
+        if self.members.list[at].unanswered > 0 {
+            self.config.status_every * 2
+        } else {
+            self.config.ping_every
+        }
+    }
+
+    pub(super) fn ping(&mut self, at: usize, now: Time) {
+        let load = self.load;
+        let neighbour = &mut self.members.list[at];
+        neighbour.pinged = now;
+        neighbour.unanswered += 1;
+        let stamp = now.0 as u32;
+        self.send(at, Message::Ping { stamp, load }, Delivery::Datagram, now);
+    }
+
+    pub(super) fn on_ping(&mut self, at: usize, stamp: u32, load: Load, now: Time) {
+        self.members.list[at].load = load;
+        self.members.list[at].asked = now;
+        let load = self.load;
+        self.send(at, Message::Pong { stamp, load }, Delivery::Datagram, now);
+    }
+
+    pub(super) fn on_pong(&mut self, at: usize, stamp: u32, load: Load, now: Time) {
+        let neighbour = &mut self.members.list[at];
+        neighbour.load = load;
+        neighbour.excess_ms -= neighbour.excess_ms / 8;
+        if stamp == neighbour.pinged.0 as u32 {
+            let rtt = now.since(neighbour.pinged);
+            neighbour.measured(rtt);
+        }
+    }
+
+    /// Keeps a few warm spares of our own choice, and sends away those beyond the maximum.
+    fn keep_spares(&mut self, now: Time) {
+        if self.phase == Phase::Left {
+            return;
+        }
+        let spares: Vec<usize> = (0..self.members.list.len())
+            .filter(|at| self.members.list[*at].is_spare())
+            .collect();
+        let mine = spares.iter().filter(|at| self.members.list[**at].dialled).count();
+        let pending = self.members.dials();
+        // Whoever stands by at the host is a root when all others of a stripe are gone.
+        let times = if self.is_source { ROOT_SPARES } else { 1 };
+        let short = mine + pending < self.config.spares_dialled * times;
+        if short && !self.stripes.is_empty() {
+            self.dial_spare(now);
+        }
+        if spares.len() > self.config.spares_max * times {
+            let extra = spares.iter().copied().rfind(|at| {
+                let n = &self.members.list[*at];
+                now.since(n.since) > SPARE_GRACE && (!n.dialled || mine > self.config.spares_dialled) && !n.is_host()
+            });
+            if let Some(at) = extra {
+                let peer = self.members.list[at].peer;
+                let others = self.members.sample(3, &peer, &mut self.rng);
+                self.send(at, Message::Bye { others }, Delivery::Reliable, now);
+                self.drop_peer(peer, CloseReason::Done, now);
+            }
+        }
+    }
+
+    /// Dials the spare that is missed most: at home in the stripe with the fewest.
+    fn dial_spare(&mut self, now: Time) {
+        let count = self.stripe_count().max(1);
+        let mut have = [0usize; 16];
+        for neighbour in self.members.list.iter().filter(|n| n.slots() > 0) {
+            have[usize::from(neighbour.key.home(count))] += 1;
+        }
+        let found = self.members.candidates(&mut self.rng, |record| !record.host);
+        let home = |record: &PeerRecord| crate::mesh::record::Key::of(&record.peer).home(count);
+        let best = found
+            .iter()
+            .min_by_key(|record| (record.slots == 0, have[usize::from(home(record))]));
+        if let Some(record) = best.cloned() {
+            self.dial(&record, now);
+        }
+    }
+
+    fn shuffle(&mut self, now: Time) {
+        let every = if self.members.passive_len() < self.config.spares {
+            self.config.shuffle_every / 10
+        } else {
+            self.config.shuffle_every
+        };
+        if now.since(self.shuffled) < every || self.members.list.is_empty() {
+            return;
+        }
+        self.shuffled = now;
+        let at = self.rng.below(self.members.list.len());
+        if self.members.list[at].record.is_none() {
+            return;
+        }
+        let peer = self.members.list[at].peer;
+        let mut records = self.members.sample(RECORDS_MAX - 1, &peer, &mut self.rng);
+        if !self.record.addrs.is_empty() {
+            records.push(Arc::clone(&self.record));
+        }
+        self.send(at, Message::Peers { answer: true, records }, Delivery::Reliable, now);
+    }
+}

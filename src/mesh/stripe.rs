@@ -1,0 +1,139 @@
+//! Who feeds us in one stripe, how regularly, and whom we ask next.
+
+use std::time::Duration;
+
+use crate::mesh::config::Config;
+use crate::mesh::record::Key;
+use crate::mesh::wire::Path;
+use crate::units::{Seq, Time};
+
+/// One of the K trees as this node sees it.
+#[derive(Clone, Debug, Default)]
+pub struct StripeState {
+    pub parent: Option<Key>,
+    /// Accepted us, and has not pushed its first chunk yet; the old parent is kept until then.
+    pub candidate: Option<Candidate>,
+    /// From the host to this node, both included; `None` without a way to the host.
+    pub path: Option<Path>,
+    /// The parent said that it is looking for a parent itself.
+    pub parent_lost_at: Option<Time>,
+    /// Next number not accounted for: received or asked for.
+    pub expect: Option<u64>,
+    /// Usual arrival of chunk 0, in microseconds on our clock (arrival minus number times T), and its mean deviation.
+    pub offset_us: i64,
+    pub deviation_us: u32,
+    /// Last fresh chunk from the parent, and later chunks on other stripes since.
+    pub pushed: Time,
+    pub outrun: u8,
+    /// When the parent was taken.
+    pub since: Time,
+    /// Why a better place is looked for.
+    pub unrest: Unrest,
+    /// Somebody nearer to the host who may have a place, as the parent says; asked once connected.
+    pub hint: Option<Key>,
+    pub asked: Vec<(Key, Time)>,
+    /// Who refused lately, and until when it is left alone.
+    pub avoid: Vec<(Key, Time)>,
+    /// When a better place was last looked for.
+    pub moved: Time,
+    /// When this stripe was lost, for the gap told to the layer above.
+    pub lost: Option<Time>,
+}
+
+/// Why a stripe that is fed looks for another parent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unrest {
+    /// It does not.
+    #[default]
+    Calm,
+    /// A better place is in sight; without one it stays.
+    Curious,
+    /// It lags behind the others, or behind what the deadline bears.
+    Late,
+    /// The parent wants its slot back, or the person asked.
+    Sent,
+}
+
+/// A parent on trial.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub key: Key,
+    pub path: Path,
+    pub until: Time,
+}
+
+/// After a new parent was taken.
+const SETTLING: Duration = Duration::from_secs(1);
+/// Those who refused that are remembered in one stripe.
+const AVOID_MAX: usize = 12;
+
+impl StripeState {
+    /// Hops from the host to this node.
+    pub fn depth(&self) -> usize {
+        self.path.as_ref().map_or(0, |path| path.len().saturating_sub(1))
+    }
+
+    /// How long the parent may be silent: two rounds, so that one lost chunk is not taken for a lost parent, and some more;
+    /// less when three later chunks came on other stripes.
+    pub fn patience(&self, config: &Config, round: Duration) -> Duration {
+        let base = if self.outrun >= 3 {
+            round * 2 + config.silence_outrun
+        } else {
+            round * 2 + config.silence
+        };
+        base + config.silence_per_hop * self.depth() as u32
+    }
+
+    /// Whether the parent pushes as it should.
+    pub fn is_flowing(&self, config: &Config, round: Duration, now: Time) -> bool {
+        self.parent.is_some() && now.since(self.pushed.max(self.since)) <= self.patience(config, round)
+    }
+
+    /// A chunk of this stripe came from its parent.
+    pub fn on_push(&mut self, seq: Seq, chunk_time: Duration, now: Time) {
+        let sample = now.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
+        if self.pushed < self.since || self.offset_us == 0 {
+            self.offset_us = sample;
+            self.deviation_us = 5_000;
+        } else {
+            let apart = sample - self.offset_us;
+            self.deviation_us = ((u64::from(self.deviation_us) * 15 + apart.unsigned_abs().min(2_000_000)) / 16) as u32;
+            // A burst of the past comes before the present: until it is over, the earliest is the truth.
+            let settling = apart < 0 && now.since(self.since) < SETTLING;
+            self.offset_us += if settling { apart } else { apart / 8 };
+        }
+        self.pushed = now;
+        self.outrun = 0;
+    }
+
+    /// When a chunk of this stripe usually comes.
+    pub fn usual_arrival(&self, seq: u64, chunk_time: Duration) -> Time {
+        Time((self.offset_us + (seq * chunk_time.as_micros() as u64) as i64).max(0) as u64)
+    }
+
+    /// How late a chunk must be to be asked for: 60 ms, or four deviations.
+    pub fn margin(&self, config: &Config) -> Duration {
+        config
+            .repair_margin
+            .max(Duration::from_micros(u64::from(self.deviation_us) * 4).min(config.repair_margin * 4))
+    }
+
+    /// Whether this peer refused lately.
+    pub fn avoids(&self, key: Key, now: Time) -> bool {
+        self.avoid.iter().any(|(other, until)| *other == key && *until > now)
+    }
+
+    /// Leaves a peer alone until then.
+    pub fn shun(&mut self, key: Key, until: Time, now: Time) {
+        self.avoid.retain(|(other, end)| *other != key && *end > now);
+        if self.avoid.len() >= AVOID_MAX {
+            self.avoid.remove(0);
+        }
+        self.avoid.push((key, until));
+    }
+
+    /// Whether the peer was asked and has not answered.
+    pub fn has_asked(&self, key: Key) -> bool {
+        self.asked.iter().any(|(other, _)| *other == key)
+    }
+}

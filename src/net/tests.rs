@@ -1,0 +1,6 @@
+//! Two or more endpoints on loopback, over real sockets.
+
+mod figures;
+mod hostile;
+mod rig;
+mod talk;

@@ -1,0 +1,78 @@
+//! How QUIC is tuned for live sound: a steady trickle of datagrams that are worth nothing after two seconds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
+
+use crate::net::congestion::Trickle;
+use crate::net::framing::FRAME_MAX_BYTES;
+
+/// Silence after which a connection is given up; mesh-level liveness is much faster.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Three chances within [`IDLE_TIMEOUT`], and short enough for the mappings of home routers (30 s and more).
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
+/// A handshake that takes longer is given up.
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Half of the standard's 333 ms would do for most paths; a lost first packet is then repeated after 300 ms, not 1 s.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+/// Unread or unsent datagrams: 2 s of a 256 kbit/s stream, 4 s of 128 kbit/s; the oldest go first.
+const DATAGRAM_BUFFER_BYTES: usize = 64 * 1_024;
+/// Streams a peer may have open towards us: its control stream, and long messages in flight.
+pub(super) const UNI_STREAMS_MAX: u32 = 64;
+/// What a peer may send ahead on one stream.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1_024;
+/// What a peer may send ahead on all its streams, so that a thousand peers cost at most 256 MB even if all are hostile.
+const CONNECTION_WINDOW_BYTES: u32 = 256 * 1_024;
+/// Packets that may stay unacknowledged until a timer fires. Chunks come further apart than any such timer, so each would
+/// cost an acknowledgement and a wake-up of its own; at once it costs the first only, and a burst that is read in one go
+/// still costs one.
+const ACK_THRESHOLD: u32 = 0;
+
+const _: () = assert!(FRAME_MAX_BYTES * 4 <= STREAM_WINDOW_BYTES as usize);
+const _: () = assert!(KEEP_ALIVE.as_secs() * 3 < IDLE_TIMEOUT.as_secs());
+
+/// Questions that may be open at once on one connection, in each direction.
+pub(super) const QUESTIONS_MAX: u32 = 8;
+/// What somebody who asks lets the answer run ahead: 5 MB a second at 100 ms.
+const ANSWER_WINDOW_BYTES: u32 = 512 * 1_024;
+
+/// The settings of a connection that is opened to ask: long answers may come on its streams.
+pub(super) fn asking() -> Arc<TransportConfig> {
+    let mut config = TransportConfig::default();
+    config
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(
+            IDLE_TIMEOUT.as_millis() as u32
+        ))))
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .initial_rtt(INITIAL_RTT)
+        .max_concurrent_bidi_streams(VarInt::from_u32(QUESTIONS_MAX))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .stream_receive_window(VarInt::from_u32(ANSWER_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(2 * ANSWER_WINDOW_BYTES))
+        .datagram_receive_buffer_size(None);
+    Arc::new(config)
+}
+
+/// The settings of every connection of the mesh.
+pub(super) fn config() -> Arc<TransportConfig> {
+    let mut acks = AckFrequencyConfig::default();
+    acks.ack_eliciting_threshold(VarInt::from_u32(ACK_THRESHOLD));
+    let mut config = TransportConfig::default();
+    config
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(
+            IDLE_TIMEOUT.as_millis() as u32
+        ))))
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .initial_rtt(INITIAL_RTT)
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
+        .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS_MAX))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
+        .send_window(u64::from(CONNECTION_WINDOW_BYTES))
+        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER_BYTES))
+        .datagram_send_buffer_size(DATAGRAM_BUFFER_BYTES)
+        .congestion_controller_factory(Arc::new(Trickle))
+        .ack_frequency_config(Some(acks));
+    Arc::new(config)
+}

@@ -1,0 +1,370 @@
+//! What must hold at every step, checked from outside while a run goes on.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+
+use crate::mesh::Message;
+use crate::mesh::wire::Need;
+use crate::sim::hashing::Mixing;
+use crate::sim::network::node_of;
+use crate::sim::scenario::Scenario;
+use crate::sim::world::SimNode;
+
+/// Audits in a row in which a loop may exist: two moves at once can close one, which its members open as the path comes round.
+const LOOP_AUDITS: u8 = 3;
+/// Worlds up to this size are watched message by message.
+const PARANOID_MAX: usize = 600;
+/// After faults stop, everything is whole within this long.
+const CONVERGENCE_US: u64 = 10_000_000;
+/// What happened last, kept for the report.
+const LAST_EVENTS: usize = 24;
+/// Violations kept in words; the rest are counted.
+const KEPT_MAX: usize = 20;
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// An altered chunk was passed on by an honest node.
+    Polluted,
+    /// A chunk older than D + 1 s was sent.
+    Old { age_us: Option<u64> },
+    /// A second's upload exceeded 1.1 budgets.
+    OverBudget { used: u64, allowed: u64 },
+    /// A chunk was sent twice to one neighbour that had not asked.
+    Twice { to: u32, chunk: u64 },
+    /// A chunk was asked for while the last request for it stood.
+    WantTwice { chunk: u64 },
+    /// More child links than slots.
+    Slots { used: usize, slots: usize },
+    /// A list inside a node grew past its cap.
+    Memory { what: &'static str, len: usize },
+    /// The parents of a stripe form a ring.
+    Loop { stripe: u8 },
+    /// A node believes to be fed through one that is gone.
+    DeadPath { stripe: u8 },
+    /// An honest node banned an honest one.
+    HonestBanned { reason: &'static str },
+    /// Ten seconds after faults stopped, a stripe had no way to the host.
+    NotWhole { stripe: u8 },
+    /// A chunk was missed although faults had stopped ten seconds before.
+    MissedAfterHealing { chunk: u64 },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Violation::Polluted => write!(f, "passed an altered chunk on"),
+            Violation::Old { age_us } => write!(f, "sent a chunk of age {age_us:?} us"),
+            Violation::OverBudget { used, allowed } => {
+                write!(f, "uploaded {used} bytes in a second, {allowed} allowed")
+            }
+            Violation::Twice { to, chunk } => write!(f, "sent chunk {chunk} twice to node {to}"),
+            Violation::WantTwice { chunk } => write!(f, "asked for chunk {chunk} while it was being asked for"),
+            Violation::Slots { used, slots } => write!(f, "uses {used} slots of {slots}"),
+            Violation::Memory { what, len } => write!(f, "holds {len} {what}"),
+            Violation::Loop { stripe } => write!(f, "is in a ring of parents in stripe {stripe}"),
+            Violation::DeadPath { stripe } => {
+                write!(f, "believes in a way to the host in stripe {stripe} that is gone")
+            }
+            Violation::HonestBanned { reason } => write!(f, "banned an honest peer: {reason}"),
+            Violation::NotWhole { stripe } => write!(f, "has no way to the host in stripe {stripe} after healing"),
+            Violation::MissedAfterHealing { chunk } => write!(f, "missed chunk {chunk} after healing"),
+        }
+    }
+}
+
+/// Watches a run.
+pub struct Watcher {
+    pub seed: u64,
+    pub count: u64,
+    /// Time, node, rule and what had happened before, for the first few.
+    pub kept: Vec<(u64, u32, Violation, Vec<String>)>,
+    last: VecDeque<(u64, u32, u32, &'static str)>,
+    paranoid: bool,
+    /// Chunks sent from one to another that were not asked for again; negative when asked for and not yet sent.
+    sent: HashMap<(u32, u32, u64), i8, Mixing>,
+    /// Requests to be fed, by parent and child, and the newest chunk at the last: each asks for all that is missing.
+    attached: HashMap<(u32, u32), (i8, u64), Mixing>,
+    newest: u64,
+    asked: HashMap<(u32, u64), u64, Mixing>,
+    rings: HashMap<(u32, u8), u8>,
+    dead: HashMap<(u32, u8), u8>,
+    healed_at: Option<u64>,
+    stripes: u8,
+}
+
+impl Watcher {
+    pub fn new(scenario: &Scenario) -> Watcher {
+        Watcher {
+            seed: scenario.seed,
+            count: 0,
+            kept: Vec::new(),
+            last: VecDeque::new(),
+            paranoid: scenario.listeners <= PARANOID_MAX,
+            sent: HashMap::default(),
+            attached: HashMap::default(),
+            newest: 0,
+            asked: HashMap::default(),
+            rings: HashMap::new(),
+            dead: HashMap::new(),
+            healed_at: None,
+            stripes: scenario.stripes,
+        }
+    }
+
+    /// Notes a broken rule.
+    pub fn violate(&mut self, now: u64, node: u32, violation: Violation) {
+        self.count += 1;
+        if self.kept.len() < KEPT_MAX {
+            let about = self.last.iter().filter(|(_, from, to, _)| *from == node || *to == node);
+            let last = about.map(|(at, from, to, what)| format!("{:.3} s  {from} -> {to}  {what}", *at as f64 / 1e6));
+            self.kept.push((now, node, violation, last.collect()));
+        }
+    }
+
+    /// A chunk is sent: never twice to one neighbour unless it asked again.
+    pub fn on_chunk_sent(&mut self, from: u32, to: u32, chunk: u64) -> Option<Violation> {
+        if !self.paranoid {
+            return None;
+        }
+        self.newest = self.newest.max(chunk);
+        let sent = self.sent.entry((from, to, chunk)).or_insert(0);
+        *sent = sent.saturating_add(1);
+        let pardoned = match self.attached.get(&(from, to)) {
+            Some((times, newest)) if chunk <= newest + 3 => *times,
+            Some(_) | None => 0,
+        };
+        (*sent > pardoned.saturating_add(1)).then_some(Violation::Twice { to, chunk })
+    }
+
+    /// What anybody asks for, honest or not, may be sent to it again.
+    pub fn note_request(&mut self, from: u32, to: u32, message: &Message, epochs: &[u64]) {
+        if !self.paranoid {
+            return;
+        }
+        let base = epochs.last().copied().unwrap_or(0);
+        if let Message::Want(set) = message {
+            for seq in set.iter() {
+                let sent = self.sent.entry((to, from, base + seq.0)).or_insert(0);
+                *sent = sent.saturating_sub(1);
+            }
+        }
+        // A request to be fed asks for all that is missing, which may have been sent before.
+        if let Message::Attach(attach) = message
+            && (attach.from.is_some() || attach.need == Need::Newcomer)
+        {
+            let (times, newest) = self.attached.entry((to, from)).or_insert((0, 0));
+            *times = times.saturating_add(1);
+            *newest = self.newest;
+        }
+    }
+
+    /// Any message of an honest node.
+    pub fn on_sent(&mut self, from: u32, to: u32, message: &Message, epochs: &[u64], now: u64) {
+        if !self.paranoid {
+            return;
+        }
+        self.note_request(from, to, message, epochs);
+        let base = epochs.last().copied().unwrap_or(0);
+        match message {
+            Message::Want(set) => {
+                for seq in set.iter() {
+                    let chunk = base + seq.0;
+                    let before = self.asked.insert((from, chunk), now);
+                    if before.is_some_and(|before| now - before < 2_000) {
+                        self.violate(now, from, Violation::WantTwice { chunk });
+                    }
+                }
+            }
+            Message::Lack(set) => {
+                for seq in set.iter() {
+                    self.asked.remove(&(to, base + seq.0));
+                }
+            }
+            Message::Hello(_)
+            | Message::Session(_)
+            | Message::Peers { .. }
+            | Message::Attach(_)
+            | Message::Accept { .. }
+            | Message::Refuse { .. }
+            | Message::Redirect { .. }
+            | Message::Detach { .. }
+            | Message::Path { .. }
+            | Message::Chunk(_)
+            | Message::Status(_)
+            | Message::Ping { .. }
+            | Message::Pong { .. }
+            | Message::Audience(_)
+            | Message::Farewell(_)
+            | Message::Offer { .. }
+            | Message::Hint { .. }
+            | Message::Bye { .. } => {}
+        }
+        self.last.push_back((now, from, to, name(message)));
+        if self.last.len() > LAST_EVENTS * 40 {
+            self.last.pop_front();
+        }
+    }
+
+    /// Looks at every node: sizes, loops, ways to the host.
+    pub fn audit(&mut self, nodes: &[Option<Box<SimNode>>], stripes: u8, now: u64) {
+        for (at, node) in nodes.iter().enumerate() {
+            if let Some(node) = node.as_ref().filter(|node| node.behaviour.is_honest()) {
+                self.audit_sizes(at as u32, node, now);
+            }
+        }
+        for stripe in 0..stripes {
+            self.audit_stripe(nodes, stripe, now);
+        }
+        if self.paranoid && self.sent.len() > 400_000 {
+            let newest = self.newest;
+            self.sent.retain(|(_, _, chunk), _| *chunk + 400 > newest);
+            self.asked.retain(|(_, chunk), _| *chunk + 400 > newest);
+        }
+    }
+
+    fn audit_sizes(&mut self, at: u32, node: &SimNode, now: u64) {
+        let sizes = node.mesh.sizes();
+        if sizes.used > sizes.slots {
+            let (used, slots) = (sizes.used, sizes.slots);
+            self.violate(now, at, Violation::Slots { used, slots });
+        }
+        let caps = [
+            ("children leaving", sizes.leaving, usize::from(self.stripes).max(24)),
+            ("neighbours", sizes.neighbours, 96),
+            ("records", sizes.passive, 64),
+            ("wants", sizes.wants, 128),
+            ("held wants", sizes.held, 64),
+            ("bursts", sizes.bursts, 96),
+        ];
+        for (what, len, cap) in caps {
+            if len > cap {
+                self.violate(now, at, Violation::Memory { what, len });
+            }
+        }
+    }
+
+    fn audit_stripe(&mut self, nodes: &[Option<Box<SimNode>>], stripe: u8, now: u64) {
+        let mut good = vec![0u8; nodes.len()];
+        good[0] = 1;
+        for start in 1..nodes.len() {
+            let Some(node) = nodes[start].as_ref().filter(|node| node.behaviour.is_honest()) else {
+                continue;
+            };
+            if !node.mesh.has_path(stripe) || good[start] == 1 {
+                self.forgive(start as u32, stripe);
+                continue;
+            }
+            match walk(nodes, stripe, start, &mut good) {
+                Walk::Host => self.forgive(start as u32, stripe),
+                Walk::Ring => self.repeat(start as u32, stripe, true, now),
+                Walk::Broken => self.repeat(start as u32, stripe, false, now),
+            }
+        }
+    }
+
+    fn forgive(&mut self, node: u32, stripe: u8) {
+        if !self.rings.is_empty() {
+            self.rings.remove(&(node, stripe));
+        }
+        if !self.dead.is_empty() {
+            self.dead.remove(&(node, stripe));
+        }
+    }
+
+    /// Silence takes a moment to notice: only what lasts is a violation.
+    fn repeat(&mut self, node: u32, stripe: u8, ring: bool, now: u64) {
+        let table = if ring { &mut self.rings } else { &mut self.dead };
+        let times = table.entry((node, stripe)).or_insert(0);
+        *times += 1;
+        if *times == LOOP_AUDITS {
+            let violation = if ring {
+                Violation::Loop { stripe }
+            } else {
+                Violation::DeadPath { stripe }
+            };
+            self.violate(now, node, violation);
+        }
+    }
+
+    /// Faults have stopped.
+    pub fn healed(&mut self, now: u64) {
+        self.healed_at = Some(now);
+    }
+
+    /// After healing, everybody must be whole and miss nothing.
+    pub fn check_convergence(&mut self, nodes: &[Option<Box<SimNode>>], published: &[u64], deadline_us: u64, now: u64) {
+        let Some(healed) = self.healed_at else { return };
+        let from = published.partition_point(|at| *at < healed + CONVERGENCE_US) as u64;
+        let until = published.partition_point(|at| at + deadline_us <= now) as u64;
+        for (at, node) in nodes.iter().enumerate().skip(1) {
+            let Some(node) = node.as_ref().filter(|node| node.behaviour.counts()) else {
+                continue;
+            };
+            for stripe in (0..self.stripes).filter(|stripe| !node.mesh.has_path(*stripe)) {
+                self.violate(now, at as u32, Violation::NotWhole { stripe });
+            }
+            let low = from.max((node.heard.highest + 1).saturating_sub(200));
+            if let Some(chunk) = (low..until).find(|chunk| !node.heard.has(*chunk)) {
+                self.violate(now, at as u32, Violation::MissedAfterHealing { chunk });
+            }
+        }
+    }
+}
+
+enum Walk {
+    Host,
+    Ring,
+    Broken,
+}
+
+/// Follows the parents of a stripe; those on a good way are marked so that the next walk stops there.
+fn walk(nodes: &[Option<Box<SimNode>>], stripe: u8, start: usize, good: &mut [u8]) -> Walk {
+    let mut way = vec![start];
+    let mut at = start;
+    loop {
+        let Some(node) = &nodes[at] else { return Walk::Broken };
+        if !node.behaviour.is_honest() {
+            return Walk::Host;
+        }
+        let Some(parent) = node.mesh.parent(stripe) else {
+            return Walk::Broken;
+        };
+        at = node_of(&parent) as usize;
+        if good[at] == 1 {
+            for node in way {
+                good[node] = 1;
+            }
+            return Walk::Host;
+        }
+        if way.contains(&at) {
+            return Walk::Ring;
+        }
+        way.push(at);
+    }
+}
+
+fn name(message: &Message) -> &'static str {
+    match message {
+        Message::Hello(_) => "hello",
+        Message::Session(_) => "session",
+        Message::Peers { .. } => "peers",
+        Message::Attach(_) => "attach",
+        Message::Accept { .. } => "accept",
+        Message::Refuse { .. } => "refuse",
+        Message::Redirect { .. } => "redirect",
+        Message::Detach { .. } => "detach",
+        Message::Path { .. } => "path",
+        Message::Chunk(_) => "chunk",
+        Message::Want(_) => "want",
+        Message::Lack(_) => "lack",
+        Message::Status(_) => "status",
+        Message::Ping { .. } => "ping",
+        Message::Pong { .. } => "pong",
+        Message::Audience(_) => "audience",
+        Message::Farewell(_) => "farewell",
+        Message::Offer { .. } => "offer",
+        Message::Hint { .. } => "hint",
+        Message::Bye { .. } => "bye",
+    }
+}

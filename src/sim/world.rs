@@ -1,0 +1,444 @@
+//! Virtual time: nodes, what happens to them, and the loop that lets it happen. The nodes are the product's own `Mesh`.
+
+mod faults;
+mod people;
+mod traffic;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::mesh::chunk::SignedChunk;
+use crate::mesh::rng::{Rng, mix};
+use crate::mesh::wire::Load;
+use crate::mesh::{Config, Delivery, Event, Input, Mesh, Message, Output, Session};
+use crate::sim::ack::Debts;
+use crate::sim::behaviour::Behaviour;
+use crate::sim::hashing::Hashing;
+use crate::sim::invariant::{Violation, Watcher};
+use crate::sim::metrics::{Heard, Metrics};
+use crate::sim::network::{Network, node_of, peer_id};
+use crate::sim::scenario::Scenario;
+use crate::sim::wheel::Wheel;
+use crate::units::{ChannelId, Codec, Epoch, PeerId, Time};
+
+/// QUIC gives a silent connection up after this long.
+const IDLE_TIMEOUT_US: u64 = 10_000_000;
+/// A dial that nobody answers.
+const DIAL_TIMEOUT_US: u64 = 3_000_000;
+/// A QUIC handshake with raw public keys, both ways: two padded initial packets, the server's flight, the client's end, IP
+/// and UDP headers.
+const HANDSHAKE_BYTES: u64 = 4_000;
+/// Addresses given to a newcomer: random members that can be dialled and pass something on, for only those announce
+/// themselves.
+const BOOTSTRAP: usize = 3;
+/// Lateness of those who pass everything on late.
+const SLOW_US: u64 = 400_000;
+
+/// Something that will happen.
+#[derive(Debug)]
+enum Happening {
+    Deliver {
+        to: u32,
+        from: u32,
+        message: Message,
+    },
+    Connected {
+        at: u32,
+        with: u32,
+        dialled: bool,
+    },
+    Disconnected {
+        at: u32,
+        with: u32,
+    },
+    /// The connection to one that vanished times out, unless it is back.
+    TimedOut {
+        at: u32,
+        with: u32,
+    },
+    DialFailed {
+        at: u32,
+        peer: Option<PeerId>,
+        addrs: Vec<SocketAddr>,
+    },
+    Timer {
+        at: u32,
+    },
+    Publish,
+    Join,
+    Depart {
+        node: u32,
+    },
+    Fault(Fault),
+    Attack,
+    Audit,
+    Measure,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Crash(usize),
+    CutOff(usize),
+    Rejoin,
+    HostDies,
+    HostReturns,
+    Heal,
+}
+
+/// A node that is alive.
+pub struct SimNode {
+    pub mesh: Mesh,
+    pub behaviour: Behaviour,
+    pub heard: Heard,
+    /// The earliest timer event on the wheel.
+    armed: u64,
+    /// Bytes of the running second, for the budget.
+    second: u32,
+    second_bytes: u32,
+    pub payload_sent: u64,
+    /// Acknowledgements it owes.
+    debts: Debts,
+    /// Place in the list of the living.
+    place: u32,
+}
+
+/// A run of one scenario.
+pub struct World {
+    pub scenario: Scenario,
+    pub now: u64,
+    pub end: u64,
+    /// When the measured part begins.
+    pub from: u64,
+    wheel: Wheel<Happening>,
+    pub nodes: Vec<Option<Box<SimNode>>>,
+    living: Vec<u32>,
+    pub network: Network,
+    rng: Rng,
+    pub metrics: Metrics,
+    pub watcher: Watcher,
+    config: Arc<Config>,
+    channel: ChannelId,
+    payload: Bytes,
+    chunk_us: u64,
+    deadline_us: u64,
+    run: u64,
+    /// When each chunk of the whole run was published.
+    pub published: Vec<u64>,
+    /// Chunks published before each session.
+    epochs: Vec<u64>,
+    stay_us: f64,
+    /// A second for the upload budget, in whole rounds of the stripes: 4.17 rounds of 240 ms would make every sixth second
+    /// look a fifth too full.
+    second_us: u64,
+    pub events: u64,
+    pub hash: u64,
+    outputs: VecDeque<Output>,
+    host_died: bool,
+}
+
+impl World {
+    /// A world at time zero: the host is on air, the audience on its way.
+    pub fn new(scenario: Scenario) -> World {
+        let rng = Rng::new(mix(scenario.seed));
+        let chunk_us = scenario.chunk_time().as_micros() as u64;
+        let config = Config {
+            deadline: Duration::from_secs_f64(scenario.deadline_s),
+            host_slots: scenario.host_slots,
+            passive_max: if scenario.listeners > 200_000 { 24 } else { 64 },
+            ..Config::default()
+        };
+        let mut world = World {
+            network: Network::new(&scenario),
+            end: ((scenario.settle_s + scenario.seconds) * 1e6) as u64,
+            from: (scenario.settle_s * 1e6) as u64,
+            stay_us: scenario.stay_s * 1e6,
+            payload: Bytes::from(vec![0x5a; scenario.payload_bytes()]),
+            second_us: {
+                let round_us = chunk_us * u64::from(scenario.stripes);
+                1_000_000u64.div_ceil(round_us) * round_us
+            },
+            deadline_us: (scenario.deadline_s * 1e6) as u64,
+            run: 360_000u64.div_ceil(chunk_us),
+            watcher: Watcher::new(&scenario),
+            config: Arc::new(config),
+            channel: ChannelId([0xc4; 32]),
+            now: 0,
+            wheel: Wheel::default(),
+            nodes: Vec::new(),
+            living: Vec::new(),
+            rng,
+            metrics: Metrics::default(),
+            chunk_us,
+            published: Vec::new(),
+            epochs: Vec::new(),
+            events: 0,
+            hash: 0,
+            outputs: VecDeque::with_capacity(256),
+            host_died: false,
+            scenario,
+        };
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        let host_budget = self
+            .scenario
+            .host_upload_bps
+            .unwrap_or(u64::from(self.scenario.rate_bps) * 30);
+        let mut rng = self.rng.fork();
+        self.network.add(&self.scenario, host_budget, false, &mut rng);
+        self.nodes.push(None);
+        self.host_on_air();
+        self.wheel.push(0, Happening::Publish);
+        if self.from > 0 {
+            self.wheel.push(self.from, Happening::Measure);
+        }
+        let listeners = self.scenario.listeners as u64;
+        let ramp_us = (self.scenario.ramp_s * 1e6) as u64;
+        for n in 0..listeners {
+            // Rising: as many come in a second as the audience grows by then, not all at once to an empty house.
+            let at = ramp_us as f64 * ((n as f64 + 0.5) / listeners as f64).sqrt();
+            self.wheel.push(500_000 + at as u64, Happening::Join);
+        }
+        let from = self.from as f64;
+        for flash in self.scenario.flash.clone() {
+            for n in 0..flash.joins as u64 {
+                let at = from + flash.at_s * 1e6 + n as f64 * flash.over_s * 1e6 / flash.joins as f64;
+                self.wheel.push(at as u64, Happening::Join);
+            }
+        }
+        let mut fault = |at_s: f64, fault| self.wheel.push((from + at_s * 1e6) as u64, Happening::Fault(fault));
+        for (n, crash) in self.scenario.crash.iter().enumerate() {
+            fault(crash.at_s, Fault::Crash(n));
+        }
+        for (n, partition) in self.scenario.partition.iter().enumerate() {
+            fault(partition.at_s, Fault::CutOff(n));
+            fault(partition.at_s + partition.for_s, Fault::Rejoin);
+        }
+        if let Some(at_s) = self.scenario.host_restart_s {
+            fault(at_s, Fault::HostDies);
+            fault(at_s + 2.0, Fault::HostReturns);
+        }
+        if let Some(at_s) = self.scenario.heal_s {
+            fault(at_s, Fault::Heal);
+        }
+        if self.scenario.attackers.flooders + self.scenario.attackers.replayers + self.scenario.attackers.liars > 0.0 {
+            self.wheel.push(1_000_000, Happening::Attack);
+        }
+        self.wheel.push(1_000_000, Happening::Audit);
+    }
+
+    /// Lets things happen until `until` (microseconds) or the end; false at the end.
+    pub fn run_until(&mut self, until: u64) -> bool {
+        let until = until.min(self.end);
+        while let Some((time, happening)) = self.wheel.pop_before(until) {
+            self.now = self.now.max(time);
+            self.events += 1;
+            self.happen(happening);
+        }
+        self.now = until;
+        self.now < self.end
+    }
+
+    /// Closes all accounts; call once, at the end.
+    pub fn finish(&mut self) {
+        self.watcher
+            .check_convergence(&self.nodes, &self.published, self.deadline_us, self.now);
+        for at in 0..self.nodes.len() as u32 {
+            if at != 0 {
+                self.close(at);
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Deliver { to, from, message } => self.deliver(to, from, message),
+            Happening::Connected { at, with, dialled } => {
+                let (peer, remote) = (self.peer(with), self.network.addr(with));
+                self.mark(3, at);
+                self.input(at, Input::Connected { peer, remote, dialled });
+            }
+            Happening::Disconnected { at, with } => {
+                self.mark(4, at);
+                let peer = self.peer(with);
+                self.input(at, Input::Disconnected { peer });
+            }
+            Happening::TimedOut { at, with } => {
+                let partitioned = !self.network.connects(at, with);
+                let gone = self.nodes[with as usize].is_none();
+                if gone || partitioned {
+                    let peer = self.peer(with);
+                    self.input(at, Input::Disconnected { peer });
+                }
+            }
+            Happening::DialFailed { at, peer, addrs } => self.input(at, Input::DialFailed { peer, addrs }),
+            Happening::Timer { at } => self.timer(at),
+            Happening::Publish => self.publish(),
+            Happening::Join => self.join(),
+            Happening::Depart { node } => {
+                if self.nodes[node as usize].is_some() && !self.network.healed {
+                    self.vanish(node);
+                    self.wheel.push(self.now, Happening::Join);
+                }
+            }
+            Happening::Fault(fault) => self.fault(fault),
+            Happening::Measure => {
+                self.metrics.begin();
+                for node in self
+                    .living
+                    .iter()
+                    .filter_map(|node| self.nodes[*node as usize].as_ref())
+                {
+                    let before_us = self.now.saturating_sub(node.heard.joined_us);
+                    self.metrics.node_seconds -= before_us as f64 / 1e6;
+                }
+            }
+            Happening::Attack => self.attack(),
+            Happening::Audit => {
+                self.watcher.audit(&self.nodes, self.scenario.stripes, self.now);
+                let every = if self.living.len() > 20_000 {
+                    5_000_000
+                } else {
+                    1_000_000
+                };
+                self.wheel.push(self.now + every, Happening::Audit);
+            }
+        }
+    }
+
+    fn peer(&self, node: u32) -> PeerId {
+        peer_id(self.scenario.seed, node)
+    }
+
+    /// The clock of a node.
+    fn local(&self, node: u32, true_us: u64) -> Time {
+        let drift = i64::from(self.network.sites[node as usize].drift_ppm);
+        Time((true_us as i64 + 1_000_000 + true_us as i64 * drift / 1_000_000) as u64)
+    }
+
+    /// True time of a moment on the clock of a node, rounded up.
+    fn global(&self, node: u32, local: Time) -> u64 {
+        let drift = i64::from(self.network.sites[node as usize].drift_ppm);
+        let elapsed = local.0 as i64 - 1_000_000;
+        let mut guess = (elapsed * 1_000_000 / (1_000_000 + drift)).max(0) as u64;
+        while self.local(node, guess) < local {
+            guess += 1;
+        }
+        guess
+    }
+
+    fn mark(&mut self, kind: u64, node: u32) {
+        self.hash = mix(self.hash ^ self.now ^ kind << 56 ^ u64::from(node) << 32);
+    }
+
+    fn violate(&mut self, node: u32, violation: Violation) {
+        self.watcher.violate(self.now, node, violation);
+    }
+
+    fn told(&mut self, at: u32, event: Event) {
+        match event {
+            Event::Chunk(chunk) => {
+                let base = self.epochs[chunk.epoch.0 as usize - 1];
+                self.on_arrival(at, base + chunk.seq.0, chunk.hops);
+            }
+            Event::ParentChanged { .. } => self.metrics.parent_switches += 1,
+            Event::Session(_) | Event::OffAir { .. } | Event::AnotherHost { .. } | Event::Observed { .. } => {}
+            Event::Banned { peer, reason } => {
+                let (by, of) = (&self.nodes[at as usize], &self.nodes[node_of(&peer) as usize]);
+                let honest = |node: &Option<Box<SimNode>>| node.as_ref().is_some_and(|node| node.behaviour.is_honest());
+                if honest(by) && honest(of) {
+                    self.violate(at, Violation::HonestBanned { reason });
+                }
+            }
+        }
+    }
+
+    fn on_arrival(&mut self, at: u32, chunk: u64, hops: u8) {
+        let published = self.published[chunk as usize];
+        let Some(node) = &mut self.nodes[at as usize] else {
+            return;
+        };
+        if !node.behaviour.counts() {
+            return;
+        }
+        self.metrics.needed += 1;
+        let in_time = self.now <= published + self.deadline_us;
+        let before = node.heard.first;
+        let started = node.heard.on_chunk(chunk, in_time, self.run, self.now);
+        if let Some(first) = started {
+            self.metrics.startup.add(self.now - node.heard.joined_us);
+            for number in first..=node.heard.highest {
+                if node.heard.has(number) {
+                    self.metrics.count_in_time(number);
+                }
+            }
+        } else if before.is_some_and(|first| chunk >= first) {
+            if in_time {
+                self.metrics.count_in_time(chunk);
+            }
+            if published >= node.heard.started_us {
+                self.metrics.lag.add(self.now - published);
+                self.metrics.hops.add(u64::from(hops));
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        self.wheel.push(self.now + self.chunk_us, Happening::Publish);
+        if self.nodes[0].is_none() {
+            return;
+        }
+        self.published.push(self.now);
+        self.metrics.published(self.payload.len() as u64);
+        let payload = self.payload.clone();
+        self.input(0, Input::Publish { payload });
+    }
+
+    /// Nodes alive, the host among them.
+    pub fn living(&self) -> usize {
+        self.living.len()
+    }
+
+    /// Hash of all that happened, in order.
+    pub fn event_hash(&self) -> u64 {
+        mix(self.hash ^ self.events)
+    }
+}
+
+impl SimNode {
+    /// An old chunk for those who replay; the window's oldest.
+    fn behaviour_memory(&self) -> Option<crate::mesh::wire::Pushed> {
+        let chunk: Arc<SignedChunk> = self.mesh.oldest_chunk()?;
+        Some(crate::mesh::wire::Pushed {
+            hops: 1,
+            age: Duration::ZERO,
+            chunk,
+        })
+    }
+}
+
+fn message_kind(message: &Message) -> u64 {
+    match message {
+        Message::Chunk(pushed) => 16 + pushed.chunk.seq.0 % 64,
+        Message::Hello(_) => 5,
+        Message::Session(_) => 6,
+        Message::Peers { .. } => 7,
+        Message::Attach(_) => 8,
+        Message::Accept { .. } => 9,
+        Message::Refuse { .. } | Message::Redirect { .. } | Message::Detach { .. } => 10,
+        Message::Path { .. } => 11,
+        Message::Want(_) | Message::Lack(_) => 12,
+        Message::Status(_) | Message::Ping { .. } | Message::Pong { .. } => 13,
+        Message::Audience(_)
+        | Message::Farewell(_)
+        | Message::Offer { .. }
+        | Message::Hint { .. }
+        | Message::Bye { .. } => 14,
+    }
+}

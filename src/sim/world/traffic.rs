@@ -1,0 +1,205 @@
+//! Messages, timers and connections between the nodes of a world.
+
+use super::*;
+
+impl World {
+    pub(super) fn deliver(&mut self, to: u32, from: u32, message: Message) {
+        self.mark(message_kind(&message), to);
+        let Some(node) = &mut self.nodes[to as usize] else {
+            return;
+        };
+        let peer = peer_id(self.scenario.seed, from);
+        if to == 0 && self.host_died && !node.mesh.is_connected_to(&peer) {
+            // The process that knew this connection is gone: QUIC's stateless reset.
+            let back = self.now + self.network.latency_us(to, from) as u64;
+            return self.wheel.push(back, Happening::Disconnected { at: from, with: to });
+        }
+        if node.behaviour.counts() && matches!(message, Message::Chunk(_)) {
+            self.metrics.copies += 1;
+        }
+        let round_trip = self.network.latency_us(from, to) as u64 * 2;
+        let acknowledged = node.debts.received(from, round_trip, self.now);
+        if node.behaviour.is_honest() {
+            self.metrics.sent_bytes += acknowledged;
+            self.metrics.host_bytes += if to == 0 { acknowledged } else { 0 };
+        }
+        self.input(to, Input::Received { from: peer, message });
+    }
+
+    pub(super) fn timer(&mut self, at: u32) {
+        let now = self.now;
+        let local = self.local(at, now);
+        let Some(node) = &mut self.nodes[at as usize] else {
+            return;
+        };
+        if node.armed > now {
+            return;
+        }
+        node.armed = u64::MAX;
+        self.mark(1, at);
+        let Some(node) = &mut self.nodes[at as usize] else {
+            return;
+        };
+        node.mesh.swap_outputs(&mut self.outputs);
+        node.mesh.handle_timeout(local);
+        node.mesh.swap_outputs(&mut self.outputs);
+        self.drain(at);
+    }
+
+    pub(super) fn input(&mut self, at: u32, input: Input) {
+        let local = self.local(at, self.now);
+        let Some(node) = &mut self.nodes[at as usize] else {
+            return;
+        };
+        node.mesh.swap_outputs(&mut self.outputs);
+        node.mesh.handle_input(input, local);
+        node.mesh.swap_outputs(&mut self.outputs);
+        self.drain(at);
+    }
+
+    pub(super) fn drain(&mut self, at: u32) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for output in outputs.drain(..) {
+            match output {
+                Output::Send { to, message, delivery } => self.send(at, node_of(&to), message, delivery),
+                Output::Dial { peer, addrs } => self.dial(at, peer, addrs),
+                Output::Disconnect { peer, .. } => {
+                    let with = node_of(&peer);
+                    let then = self.now + self.network.latency_us(at, with) as u64;
+                    self.wheel.push(then, Happening::Disconnected { at: with, with: at });
+                }
+                Output::Event(event) => self.told(at, event),
+            }
+        }
+        self.outputs = outputs;
+        self.arm(at);
+    }
+
+    /// Puts a timer on the wheel unless an earlier one is there.
+    pub(super) fn arm(&mut self, at: u32) {
+        let Some(node) = &self.nodes[at as usize] else { return };
+        let Some((local, _)) = node.mesh.poll_timeout() else {
+            return;
+        };
+        let due = self.global(at, local).max(self.now);
+        if due < node.armed {
+            self.wheel.push(due, Happening::Timer { at });
+            if let Some(node) = &mut self.nodes[at as usize] {
+                node.armed = due;
+            }
+        }
+    }
+
+    pub(super) fn send(&mut self, from: u32, to: u32, mut message: Message, delivery: Delivery) {
+        let Some(node) = &mut self.nodes[from as usize] else {
+            return;
+        };
+        let late = node.behaviour == Behaviour::Slow && matches!(message, Message::Chunk(_));
+        if !node.behaviour.alter(&mut message, &mut self.rng) {
+            return;
+        }
+        let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+        let payload = if let Message::Chunk(pushed) = &message {
+            pushed.chunk.payload.len() as u64
+        } else {
+            0
+        };
+        let honest = node.behaviour.is_honest();
+        node.payload_sent += payload;
+        let second = (self.now / self.second_us) as u32;
+        if node.second != second {
+            node.second = second;
+            node.second_bytes = 0;
+        }
+        node.second_bytes += bytes as u32;
+        let used = node.second_bytes;
+        let total = bytes as u64 + node.debts.sent(to, self.now);
+        if honest {
+            self.metrics.sent_bytes += total;
+            self.metrics.sent_payload += payload;
+            if from == 0 {
+                self.metrics.host_bytes += total;
+            }
+            self.check_send(from, to, &message, used, bytes);
+        } else {
+            self.watcher.note_request(from, to, &message, &self.epochs);
+        }
+        if let Message::Want(set) = &message {
+            self.metrics.wanted += set.len() as u64;
+        }
+        let now = if late { self.now + SLOW_US } else { self.now };
+        if let Some(arrival) = self.network.transmit(from, to, bytes, delivery, now, &mut self.rng) {
+            self.wheel.push(arrival, Happening::Deliver { to, from, message });
+        }
+    }
+
+    pub(super) fn check_send(&mut self, from: u32, to: u32, message: &Message, used: u32, bytes: usize) {
+        let budget = self.network.sites[from as usize].budget_bps;
+        if let Message::Chunk(pushed) = message {
+            let number = self
+                .epochs
+                .get(pushed.chunk.epoch.0 as usize - 1)
+                .map(|base| base + pushed.chunk.seq.0);
+            let published = number.and_then(|number| self.published.get(number as usize)).copied();
+            let age_us = published.map(|at| self.now - at);
+            // Those who lie about ages, or add to them unknown, make honest nodes take chunks for younger than they are.
+            let attackers = &self.scenario.attackers;
+            let misled_us = if attackers.liars + attackers.slow > 0.0 {
+                800_000
+            } else {
+                0
+            };
+            let limit_us = self.deadline_us + 1_000_000 + misled_us;
+            if pushed.chunk.payload.first() != Some(&0x5a) {
+                self.violate(from, Violation::Polluted);
+            }
+            if age_us.is_none_or(|age| age > limit_us + 100_000) {
+                self.violate(from, Violation::Old { age_us });
+            }
+            let allowed = budget as f64 / 8.0 * 1.1 * self.second_us as f64 / 1e6 + 2_000.0;
+            // Told once a second.
+            if from != 0 && f64::from(used) > allowed && f64::from(used) <= allowed + bytes as f64 {
+                let (used, allowed) = (u64::from(used), allowed as u64);
+                self.violate(from, Violation::OverBudget { used, allowed });
+            }
+            if let Some(violation) = number.and_then(|number| self.watcher.on_chunk_sent(from, to, number)) {
+                self.violate(from, violation);
+            }
+        }
+        self.watcher.on_sent(from, to, message, &self.epochs, self.now);
+    }
+
+    pub(super) fn dial(&mut self, from: u32, peer: Option<PeerId>, addrs: Vec<SocketAddr>) {
+        let to = addrs.first().and_then(|addr| self.network.node_at(addr));
+        let reachable =
+            to.filter(|to| *to != from && self.nodes[*to as usize].is_some() && self.network.can_dial(from, *to));
+        let Some(to) = reachable else {
+            return self.wheel.push(
+                self.now + DIAL_TIMEOUT_US,
+                Happening::DialFailed { at: from, peer, addrs },
+            );
+        };
+        self.metrics.handshakes += 1;
+        self.metrics.sent_bytes += HANDSHAKE_BYTES;
+        let latency = self.network.latency_us(from, to) as u64;
+        // A handshake packet that is lost is sent again after three initial round trips of 100 ms, as `net` sets them.
+        let lost = self.rng.chance(self.scenario.loss * 3.0);
+        let start = self.now + if lost { 300_000 } else { 0 };
+        self.wheel.push(
+            start + latency * 2,
+            Happening::Connected {
+                at: from,
+                with: to,
+                dialled: true,
+            },
+        );
+        self.wheel.push(
+            start + latency * 3,
+            Happening::Connected {
+                at: to,
+                with: from,
+                dialled: false,
+            },
+        );
+    }
+}

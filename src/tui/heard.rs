@@ -1,0 +1,123 @@
+//! The titles that were really heard, kept across visits.
+
+use std::collections::VecDeque;
+
+use super::text::clean;
+
+/// Titles kept.
+pub const TITLES_MAX: usize = 1_000;
+
+/// A title and when it was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeardTitle {
+    pub unix_s: u64,
+    pub channel: String,
+    pub title: String,
+    pub tagged: bool,
+}
+
+/// Titles, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    pub titles: VecDeque<HeardTitle>,
+    /// Something changed since the last time it was saved.
+    pub unsaved: bool,
+}
+
+impl Heard {
+    /// Adds a title unless it is the one already heard; empty titles are no titles.
+    pub fn add(&mut self, unix_s: u64, channel: &str, title: &str) {
+        let (channel, title) = (clean(channel), clean(title));
+        if title.is_empty()
+            || self
+                .titles
+                .back()
+                .is_some_and(|last| last.title == title && last.channel == channel)
+        {
+            return;
+        }
+        if self.titles.len() == TITLES_MAX {
+            self.titles.pop_front();
+        }
+        self.titles.push_back(HeardTitle {
+            unix_s,
+            channel,
+            title,
+            tagged: false,
+        });
+        self.unsaved = true;
+    }
+
+    /// Turns the star of a title, counted from the newest.
+    pub fn tag(&mut self, from_newest: usize) -> Option<&HeardTitle> {
+        let index = self.titles.len().checked_sub(1 + from_newest)?;
+        let title = self.titles.get_mut(index)?;
+        title.tagged = !title.tagged;
+        self.unsaved = true;
+        Some(title)
+    }
+
+    /// Newest first.
+    pub fn newest(&self) -> impl Iterator<Item = &HeardTitle> {
+        self.titles.iter().rev()
+    }
+
+    /// One title a line: seconds, star, channel, title, between tabs.
+    pub fn write(&self) -> String {
+        let line = |t: &HeardTitle| {
+            format!(
+                "{}\t{}\t{}\t{}\n",
+                t.unix_s,
+                if t.tagged { "*" } else { "" },
+                t.channel,
+                t.title
+            )
+        };
+        self.titles.iter().map(line).collect()
+    }
+
+    /// Reads what [`Heard::write`] wrote; lines that are something else are passed over.
+    pub fn read(text: &str) -> Heard {
+        let mut heard = Heard::default();
+        for line in text.lines().rev().take(TITLES_MAX) {
+            let mut parts = line.splitn(4, '\t');
+            let (Some(time), Some(star), Some(channel), Some(title)) =
+                (parts.next(), parts.next(), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            let Ok(unix_s) = time.parse() else { continue };
+            heard.titles.push_front(HeardTitle {
+                unix_s,
+                channel: clean(channel),
+                title: clean(title),
+                tagged: star == "*",
+            });
+        }
+        heard
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_survive_being_written_and_read() {
+        let mut heard = Heard::default();
+        heard.add(1, "Jazz\tFM", "Waltz for Debby");
+        heard.add(2, "Jazz FM", "Waltz for Debby");
+        heard.add(3, "Jazz FM", "");
+        heard.add(3, "Jazz FM", "雨のブルース");
+        heard.tag(0);
+        let again = Heard::read(&heard.write());
+        assert_eq!(again.titles, heard.titles);
+        assert_eq!(again.titles.len(), 2);
+        assert!(again.titles[1].tagged);
+    }
+
+    #[test]
+    fn a_broken_file_gives_what_can_be_read() {
+        assert_eq!(Heard::read("x\n\n5\t*\tA\tB\n\u{1b}[2J\t\t\t\n").titles.len(), 1);
+    }
+}

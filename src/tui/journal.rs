@@ -1,0 +1,233 @@
+//! What happened, as lines for the log screen.
+
+use std::collections::VecDeque;
+
+use super::model::Wall;
+use super::text::clean;
+use crate::engine::Event;
+use crate::engine::event::Level;
+use crate::units::PeerId;
+
+/// Lines kept; a busy mesh writes a few a minute.
+pub const LINES_MAX: usize = 2_000;
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub unix_s: u64,
+    pub level: Level,
+    /// The part it comes from: `mesh`, `sound`, `app`.
+    pub module: &'static str,
+    pub text: String,
+    /// What to do, when there is anything.
+    pub hint: String,
+    /// Times it happened in a row.
+    pub count: u32,
+}
+
+/// Modules that can be chosen, in the order of `o`.
+pub const MODULES: [&str; 3] = ["mesh", "sound", "app"];
+
+/// The log screen's state.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    pub lines: VecDeque<Line>,
+    pub level: Level,
+    pub module: Option<&'static str>,
+    pub follow: bool,
+    /// Index among the visible lines, newest first.
+    pub selected: usize,
+    pub query: String,
+    pub explain: bool,
+}
+
+impl Default for Journal {
+    fn default() -> Journal {
+        Journal {
+            lines: VecDeque::new(),
+            level: Level::Info,
+            module: None,
+            follow: true,
+            selected: 0,
+            query: String::new(),
+            explain: true,
+        }
+    }
+}
+
+impl Journal {
+    /// Adds a line; the same line again only counts.
+    pub fn add(&mut self, unix_s: u64, level: Level, module: &'static str, text: &str, hint: &str) {
+        let (text, hint) = (clean(text), clean(hint));
+        if let Some(last) = self.lines.back_mut()
+            && last.text == text
+            && last.level == level
+        {
+            last.count += 1;
+            last.unix_s = unix_s;
+            return;
+        }
+        if self.lines.len() == LINES_MAX {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(Line {
+            unix_s,
+            level,
+            module,
+            text,
+            hint,
+            count: 1,
+        });
+        if !self.follow {
+            self.selected += 1;
+        }
+    }
+
+    /// Adds what the engine told, when it is worth a line.
+    pub fn take(&mut self, event: &Event, unix_s: u64) {
+        let mut add = |level, module, text: &str, hint: &str| self.add(unix_s, level, module, text, hint);
+        match event {
+            Event::Ready { peer, addrs } => {
+                add(
+                    Level::Info,
+                    "mesh",
+                    &format!("ready as {}, on {} addresses", peer.short(), addrs.len()),
+                    "",
+                );
+            }
+            Event::OnAir { name, .. } => add(Level::Info, "mesh", &format!("on air as {name}"), "y copies the link"),
+            Event::Joined { startup, .. } => {
+                add(
+                    Level::Info,
+                    "sound",
+                    &format!("first sound after {} ms", startup.as_millis()),
+                    "",
+                );
+            }
+            Event::Title { title, .. } => add(Level::Info, "sound", &format!("title: {title}"), ""),
+            Event::ParentChanged {
+                stripe, from, to, gap, ..
+            } => {
+                let name = |peer: &Option<PeerId>| peer.map_or("nobody".to_owned(), |peer| peer.short());
+                let level = if to.is_none() { Level::Warn } else { Level::Info };
+                let text = format!(
+                    "stripe {}: {} feeds us in place of {}, {} ms without",
+                    stripe + 1,
+                    name(to),
+                    name(from),
+                    gap.as_millis()
+                );
+                let hint = "The buffer covers such a gap; w tells whether anything was heard of it.";
+                add(level, "mesh", &text, hint);
+            }
+            Event::OffAir { reason, .. } => add(
+                Level::Warn,
+                "mesh",
+                &format!("off air: {reason}"),
+                "1 shows what is on air",
+            ),
+            Event::Notice { level, message, hint } => add(*level, "app", message, hint),
+            Event::Failed { message, hint, .. } => add(Level::Error, "app", message, hint),
+            Event::Stats(_) | Event::Summary(_) | Event::Stopped | Event::Listed | Event::Published { .. } => {}
+        }
+    }
+
+    /// The lines that level, module and query let through, newest first.
+    pub fn visible(&self) -> Vec<&Line> {
+        let query = self.query.to_lowercase();
+        self.lines
+            .iter()
+            .rev()
+            .filter(|line| line.level >= self.level && self.module.is_none_or(|module| line.module == module))
+            .filter(|line| query.is_empty() || line.text.to_lowercase().contains(&query))
+            .collect()
+    }
+
+    /// Warnings and errors since the start.
+    pub fn counts(&self) -> (usize, usize) {
+        let of = |level| self.lines.iter().filter(|line| line.level == level).count();
+        (of(Level::Warn), of(Level::Error))
+    }
+
+    /// The log as text. It names no addresses, since lines are made without any; what the engine's own messages might
+    /// carry is masked.
+    pub fn export(&self, wall: Wall) -> String {
+        let line = |line: &Line| {
+            let hint = if line.hint.is_empty() {
+                String::new()
+            } else {
+                format!("\n         {}", line.hint)
+            };
+            let text = format!("{} {:5} {}{hint}", level_word(line.level), line.module, line.text);
+            format!("{} {}\n", wall.full_time(line.unix_s), mask_addresses(&text))
+        };
+        self.lines.iter().map(line).collect()
+    }
+}
+
+/// The word of a level.
+pub const fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Info => "info ",
+        Level::Warn => "warn ",
+        Level::Error => "ERROR",
+    }
+}
+
+/// Hides what looks like an address with a port.
+pub fn mask_addresses(text: &str) -> String {
+    let is_address = |word: &str| {
+        let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '[' && c != ']' && c != ':');
+        bare.parse::<std::net::SocketAddr>().is_ok() || bare.parse::<std::net::IpAddr>().is_ok()
+    };
+    text.split(' ')
+        .map(|word| if is_address(word) { "(address)" } else { word })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_line_again_counts_and_the_log_stays_bounded() {
+        let mut journal = Journal::default();
+        for i in 0..3 * LINES_MAX {
+            journal.add(i as u64, Level::Info, "app", &format!("line {}", i / 2), "");
+        }
+        assert_eq!(journal.lines.len(), LINES_MAX);
+        assert_eq!(journal.lines.back().unwrap().count, 2);
+    }
+
+    #[test]
+    fn level_module_and_query_narrow_the_lines() {
+        let mut journal = Journal::default();
+        journal.add(1, Level::Info, "app", "hello", "");
+        journal.add(2, Level::Warn, "mesh", "Parent lost", "");
+        journal.level = Level::Warn;
+        assert_eq!(journal.visible().len(), 1);
+        journal.level = Level::Info;
+        journal.query = "parent".into();
+        assert_eq!(journal.visible()[0].module, "mesh");
+        journal.module = Some("app");
+        assert!(journal.visible().is_empty());
+    }
+
+    #[test]
+    fn an_exported_log_names_no_address() {
+        let mut journal = Journal::default();
+        journal.add(
+            0,
+            Level::Warn,
+            "app",
+            "cannot reach 192.0.2.7:7144, or [::1]:9",
+            "try 10.0.0.1",
+        );
+        let text = journal.export(Wall::default());
+        assert!(
+            !text.contains("192.0.2.7") && !text.contains("::1") && !text.contains("10.0.0.1"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,398 @@
+//! Everything the screens draw from, as plain state: no clock, no terminal, no engine.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Hearing;
+use super::action::{Call, Screen};
+use super::channels::ChannelList;
+use super::heard::Heard;
+use super::journal::Journal;
+use super::keys::{Bindings, Chord};
+use super::look::Look;
+use super::neighbours::Neighbours;
+use crate::engine::Snapshot;
+use crate::engine::snapshot::{ChannelView, HostView, Levels, PlayerState, PlayerView, Role as Part};
+
+/// Percent above which a person was never asked for; the engine's scale ends there, too.
+pub const VOLUME_MAX: u8 = 100;
+/// How long a message stays in place of the hints.
+pub const FLASH: Duration = Duration::from_secs(5);
+/// How long the first half of a sequence is waited for.
+pub const PENDING: Duration = Duration::from_millis(1_500);
+/// Sound below this is silence to a meter, in dB.
+pub const METER_FLOOR_DB: f32 = -60.0;
+
+/// Why the person is here; it changes only what the first screen says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Visit {
+    /// `inonda` with no arguments.
+    #[default]
+    Browse,
+    Listen,
+    Demo,
+    Host,
+}
+
+/// The wall clock, told from outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wall {
+    /// Unix seconds.
+    pub unix_s: u64,
+    /// Seconds east of Greenwich.
+    pub offset_s: i32,
+}
+
+impl Wall {
+    /// Hours and minutes here, of a moment in Unix seconds.
+    pub fn hours_minutes(self, unix_s: u64) -> String {
+        let local = unix_s.saturating_add_signed(i64::from(self.offset_s)) % 86_400;
+        format!("{:02}:{:02}", local / 3_600, local / 60 % 60)
+    }
+
+    /// With seconds.
+    pub fn full_time(self, unix_s: u64) -> String {
+        let local = unix_s.saturating_add_signed(i64::from(self.offset_s)) % 86_400;
+        format!("{:02}:{:02}:{:02}", local / 3_600, local / 60 % 60, local % 60)
+    }
+}
+
+/// A line of text being typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    pub kind: PromptKind,
+    pub text: String,
+    /// Byte offset of the cursor, on a letter's border.
+    pub cursor: usize,
+}
+
+/// What the line is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptKind {
+    Command,
+    Filter,
+    Find,
+    Title,
+    Upload,
+    /// With what to go on air.
+    Air,
+}
+
+/// What lies over the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// Help, with what was typed to narrow it, the selected line, and whether it shows every screen.
+    Help {
+        typed: String,
+        selected: usize,
+        all: bool,
+    },
+    /// The theme chooser: the selected row, and the theme to go back to.
+    Themes {
+        selected: usize,
+        before: String,
+    },
+    Settings {
+        selected: usize,
+    },
+    /// The titles heard.
+    Titles {
+        selected: usize,
+    },
+    /// A few sentences.
+    Words {
+        title: String,
+        lines: Vec<String>,
+    },
+    /// A yes or no before a call.
+    Ask {
+        question: String,
+        call: Call,
+    },
+    /// The next key pressed becomes this action's key.
+    Rebind {
+        call: Call,
+    },
+}
+
+/// A message in place of the hints for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flash {
+    pub text: String,
+    pub bad: bool,
+    pub until: Duration,
+}
+
+/// Levels with their held peaks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meters {
+    pub levels: Levels,
+    pub held_db: [f32; 2],
+    held_at: [Duration; 2],
+    /// When anything was last heard.
+    pub sound_at: Duration,
+}
+
+impl Meters {
+    /// Takes new levels; a peak is held for a second and a half and then falls.
+    pub fn take(&mut self, levels: Levels, now: Duration) {
+        self.levels = levels;
+        for side in 0..2 {
+            let peak = levels.peak_db[side];
+            if peak >= self.held_db[side] || now.saturating_sub(self.held_at[side]) > Duration::from_millis(1_500) {
+                self.held_db[side] = peak;
+                self.held_at[side] = now;
+            }
+        }
+        if levels.peak_db.iter().any(|peak| *peak > METER_FLOOR_DB) {
+            self.sound_at = now;
+        }
+    }
+
+    /// True while something moves, or did within three seconds.
+    pub fn is_moving(&self, now: Duration) -> bool {
+        now.saturating_sub(self.sound_at) < Duration::from_secs(3)
+    }
+}
+
+/// What a person may keep between visits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub theme: String,
+    pub glyphs: String,
+    pub mouse: bool,
+    pub spectrum: bool,
+    pub spectrum_style: SpectrumStyle,
+    /// Volume and mute by channel, most recent last.
+    pub volumes: Vec<(String, u8, bool)>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            theme: super::theme::DEFAULT.to_owned(),
+            glyphs: "auto".to_owned(),
+            mouse: true,
+            spectrum: true,
+            spectrum_style: SpectrumStyle::Bars,
+            volumes: Vec::new(),
+        }
+    }
+}
+
+/// How the spectrum is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpectrumStyle {
+    #[default]
+    Bars,
+    /// Only the top of each band.
+    Peaks,
+}
+
+/// The mesh screen's own state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MeshPane {
+    pub selected: usize,
+    pub hide_idle: bool,
+    /// On small screens: the list instead of the tree.
+    pub list: bool,
+}
+
+/// The whole of the terminal interface at one moment.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Time since the start.
+    pub now: Duration,
+    pub wall: Wall,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    pub focused: bool,
+    pub visit: Visit,
+    pub screen: Screen,
+    pub pane: usize,
+    pub overlay: Option<Overlay>,
+    pub prompt: Option<Prompt>,
+    /// Commands typed before, oldest first.
+    pub said: VecDeque<String>,
+    pub pending: Vec<Chord>,
+    pub pending_since: Duration,
+    pub flash: Option<Flash>,
+    pub snapshot: Arc<Snapshot>,
+    pub meters: Meters,
+    pub channels: ChannelList,
+    pub mesh: MeshPane,
+    pub neighbours: Neighbours,
+    pub journal: Journal,
+    pub heard: Heard,
+    pub look: Look,
+    pub hearing: Hearing,
+    pub settings: Settings,
+    pub bindings: Bindings,
+    /// When the sleep timer stops the sound.
+    pub sleep_at: Option<Duration>,
+    /// What was asked of the sound path and may not be in a snapshot yet.
+    pub asked: Asked,
+    /// The volume before the sleep timer's fade.
+    pub fade_from: Option<u8>,
+    /// A preview that returns to the earlier link.
+    pub preview: Option<Preview>,
+    /// The channel last asked for, until the engine shows it.
+    pub joining: Option<(String, Duration)>,
+    pub stopped: bool,
+    /// The spectrum's bands are asked for at this moment.
+    pub spectrum_asked: bool,
+    /// The rate of what is heard, a point a second, and when the last one was taken.
+    pub rate_history: VecDeque<u32>,
+    /// The same of what is passed on.
+    pub upload_history: VecDeque<u32>,
+    pub rate_at: Duration,
+}
+
+/// Changes that show at once, before the engine has confirmed them: keys pressed quickly build on each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub volume: Option<u8>,
+    pub muted: Option<bool>,
+    pub paused: Option<bool>,
+    /// From then on the engine's word counts.
+    pub until: Duration,
+}
+
+/// A short visit to another channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    pub until: Duration,
+    pub back_to: Option<String>,
+}
+
+impl Model {
+    /// The state before anything was heard of the engine.
+    pub fn new(visit: Visit, screen: Screen, look: Look, bindings: Bindings, settings: Settings) -> Model {
+        Model {
+            now: Duration::ZERO,
+            wall: Wall::default(),
+            size: (80, 24),
+            focused: true,
+            visit,
+            screen,
+            pane: 0,
+            overlay: None,
+            prompt: None,
+            said: VecDeque::new(),
+            pending: Vec::new(),
+            pending_since: Duration::ZERO,
+            flash: None,
+            snapshot: Arc::new(Snapshot::default()),
+            meters: Meters::default(),
+            channels: ChannelList::default(),
+            mesh: MeshPane::default(),
+            neighbours: Neighbours::default(),
+            journal: Journal::default(),
+            heard: Heard::default(),
+            look,
+            hearing: Hearing::default(),
+            settings,
+            bindings,
+            sleep_at: None,
+            asked: Asked::default(),
+            fade_from: None,
+            preview: None,
+            joining: None,
+            stopped: false,
+            spectrum_asked: false,
+            rate_history: VecDeque::new(),
+            upload_history: VecDeque::new(),
+            rate_at: Duration::ZERO,
+        }
+    }
+
+    /// The channel that is heard.
+    pub fn playing(&self) -> Option<&ChannelView> {
+        self.snapshot.channels.iter().find(|channel| channel.player.is_some())
+    }
+
+    /// The sound path, if there is one.
+    pub fn player(&self) -> Option<&PlayerView> {
+        self.playing()
+            .and_then(|channel| channel.player.as_ref())
+            .or(self.snapshot.player.as_ref())
+    }
+
+    /// Our own show, while there is one.
+    pub fn show(&self) -> Option<&HostView> {
+        self.snapshot.host.as_ref().filter(|host| host.channel.is_some())
+    }
+
+    /// The channel that the mesh screen is about: heard, else our own, else any.
+    pub fn shown(&self) -> Option<&ChannelView> {
+        let own = || self.snapshot.channels.iter().find(|channel| channel.role == Part::Host);
+        self.playing().or_else(own).or_else(|| self.snapshot.channels.first())
+    }
+
+    /// What passes in and out each second, over all channels.
+    pub fn traffic_bps(&self) -> (u64, u64) {
+        let channels = &self.snapshot.channels;
+        (
+            channels.iter().map(|c| c.download_bps).sum(),
+            channels.iter().map(|c| c.upload_bps).sum(),
+        )
+    }
+
+    /// True while sound should be coming out.
+    pub fn is_sounding(&self) -> bool {
+        self.player().is_some_and(|player| {
+            !player.paused && matches!(player.state, PlayerState::Playing | PlayerState::BufferLow)
+        }) || self.show().is_some()
+    }
+
+    /// True while the levels on the screen mean something.
+    pub fn is_metering(&self) -> bool {
+        self.is_sounding() && self.focused && self.meters.is_moving(self.now)
+    }
+
+    /// True while the spectrum is on the screen.
+    pub fn shows_spectrum(&self) -> bool {
+        self.screen == Screen::NowPlaying
+            && self.settings.spectrum
+            && self.focused
+            && self.is_sounding()
+            && super::view::Tier::of(self.size).has_spectrum()
+    }
+
+    /// Shows what was asked of the sound path as if it had happened.
+    pub fn show_asked(&mut self) {
+        let asked = self.asked;
+        if self.now >= asked.until {
+            return;
+        }
+        let snapshot = Arc::make_mut(&mut self.snapshot);
+        let heard = snapshot
+            .channels
+            .iter_mut()
+            .filter_map(|channel| channel.player.as_mut());
+        for player in heard.chain(snapshot.player.as_mut()) {
+            player.volume = asked.volume.unwrap_or(player.volume);
+            player.muted = asked.muted.unwrap_or(player.muted);
+            player.paused = asked.paused.unwrap_or(player.paused);
+        }
+    }
+
+    /// Puts a message in place of the hints for a while.
+    pub fn tell(&mut self, text: impl Into<String>) {
+        self.flash = Some(Flash {
+            text: text.into(),
+            bad: false,
+            until: self.now + FLASH,
+        });
+    }
+
+    /// The same for what went wrong.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.flash = Some(Flash {
+            text: text.into(),
+            bad: true,
+            until: self.now + FLASH,
+        });
+    }
+}

@@ -1,0 +1,445 @@
+//! The only part that touches the terminal, the clock and files: one queue of input, snapshots, events and time.
+#![allow(clippy::disallowed_methods, reason = "the only part that touches the clock")]
+
+mod files;
+mod guard;
+mod hush;
+mod paint;
+pub mod plain;
+mod signals;
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind, MouseButton, MouseEventKind};
+use futures_core::Stream;
+
+use self::files::Files;
+pub use self::guard::Guard;
+use self::paint::Painter;
+use self::signals::{Signal, Signals};
+use super::keys::{Bindings, Chord};
+use super::look::Look;
+use super::model::{Model, Overlay, Wall};
+use super::theme::{Depth, Pack, Shelf};
+use super::update::{Effect, Input, MouseKind, update};
+use super::{Error, Left, Options};
+use crate::engine::{Command, Handle};
+
+/// A key's frame may follow the last one after this; keys typed meanwhile share it.
+const KEY_GAP: Duration = Duration::from_millis(16);
+/// Meters move this often.
+const METER_GAP: Duration = Duration::from_millis(50);
+/// The spectrum moves this often; no frame comes sooner for its own sake.
+const SPECTRUM_GAP: Duration = Duration::from_millis(33);
+/// Over SSH every frame crosses a network.
+const SSH_GAP: Duration = Duration::from_millis(100);
+/// A new snapshot may wait this long for its frame.
+const SNAPSHOT_GAP: Duration = Duration::from_millis(250);
+/// Levels are looked at this often to notice that sound came back.
+const SILENT_GAP: Duration = Duration::from_millis(250);
+
+/// Runs the interface on this thread until the person leaves or the engine stops. Must not be called inside a tokio
+/// runtime.
+///
+/// # Errors
+/// When there is no terminal, or it cannot be written to.
+pub fn run(handle: &mut Handle, options: Options) -> Result<Left, Error> {
+    if !io::IsTerminal::is_terminal(&io::stdout()) {
+        return Err(Error::NoTerminal);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Terminal)?;
+    let mut files = Files::new(&options);
+    let (mut model, mut first) = open_model(&options, &mut files);
+    let guard = Guard::enter(model.settings.mouse).map_err(Error::Terminal)?;
+    let result = runtime.block_on(Driver::new(handle, &mut files).drive(&mut model, &guard, &mut first));
+    drop(guard);
+    files.keep_titles(&mut model);
+    // The input thread of the terminal may sit in a read; it ends with the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// The model at the start, and what has to be told about the files it was made from.
+fn open_model(options: &Options, files: &mut Files) -> (Model, Vec<Input>) {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let depth = Depth::from_env(lookup);
+    if depth == Depth::Mono {
+        // crossterm drops colour resets under NO_COLOR and with them the reversed selection; the theme sets no colours.
+        crossterm::style::force_color_output(true);
+    }
+    let suggested = Pack::from_env(lookup);
+    let mut told = Vec::new();
+    let settings = files.settings(&mut told);
+    let name = options.theme.clone().unwrap_or_else(|| settings.theme.clone());
+    let (mut look, words) = Look::new(Shelf::open(files.themes().as_deref()), &name, depth, suggested);
+    told.extend(words);
+    if let Some(pack) = Pack::from_name(&settings.glyphs) {
+        look.set_pack(pack);
+    }
+    let (bindings, words) = files
+        .keys()
+        .map_or_else(|| (Bindings::default(), Vec::new()), |text| Bindings::read(&text));
+    told.extend(words);
+    let started = format!(
+        "inonda {}, theme {}, colour {}, glyphs {}",
+        env!("CARGO_PKG_VERSION"),
+        look.theme.name,
+        depth.name(),
+        look.pack.name()
+    );
+    let mut model = Model::new(options.visit, options.screen, look, bindings, settings);
+    model.hearing = options.hearing.clone();
+    model.heard = files.titles();
+    let mut first = vec![Input::Told {
+        text: started,
+        hint: String::new(),
+        bad: false,
+    }];
+    let hint = "The rest of the file is used; mend the line and start again.";
+    first.extend(told.into_iter().map(|text| Input::Told {
+        text,
+        hint: hint.to_owned(),
+        bad: true,
+    }));
+    (model, first)
+}
+
+struct Driver<'a> {
+    handle: &'a mut Handle,
+    files: &'a mut Files,
+    started: Instant,
+    last_draw: Instant,
+    /// When the next frame is due.
+    draw_at: Option<Instant>,
+    levels_at: Instant,
+    /// When a second has passed for what counts seconds.
+    second_at: Instant,
+    themes_at: Instant,
+    minute: u64,
+    frame_gap: Duration,
+    left: Option<Left>,
+}
+
+impl<'a> Driver<'a> {
+    fn new(handle: &'a mut Handle, files: &'a mut Files) -> Driver<'a> {
+        let now = Instant::now();
+        let over_ssh = std::env::var_os("SSH_CONNECTION").is_some();
+        Driver {
+            handle,
+            files,
+            started: now,
+            last_draw: now - Duration::from_secs(1),
+            draw_at: Some(now),
+            levels_at: now,
+            second_at: now,
+            themes_at: now,
+            minute: 0,
+            frame_gap: if over_ssh { SSH_GAP } else { SPECTRUM_GAP },
+            left: None,
+        }
+    }
+
+    async fn drive(mut self, model: &mut Model, guard: &Guard, first: &mut Vec<Input>) -> Result<Left, Error> {
+        let mut painter = Painter::new().map_err(Error::Terminal)?;
+        let mut input = EventStream::new();
+        let mut snapshots = self.handle.watch();
+        let mut signals = Signals::new().map_err(Error::Terminal)?;
+        model.size = painter.size();
+        let snapshot = self.handle.snapshot();
+        for input in std::mem::take(first).into_iter().chain([Input::Snapshot(snapshot)]) {
+            self.feed(model, input, &mut painter, guard)?;
+        }
+        loop {
+            if let Some(left) = self.left.take() {
+                return Ok(left);
+            }
+            self.draw_if_due(model, &mut painter)?;
+            let wake = self.next_wake(model);
+            tokio::select! {
+                biased;
+                happened = next_event(&mut input) => match happened {
+                    Some(Ok(event)) => self.on_terminal(model, event, &mut painter, guard)?,
+                    Some(Err(error)) => return Err(Error::Terminal(error)),
+                    None => return Ok(Left::Terminated),
+                },
+                signal = signals.next() => self.on_signal(model, signal, &mut painter, guard)?,
+                event = self.handle.event() => match event {
+                    Some(event) => {
+                        self.feed(model, Input::Event(Box::new(event)), &mut painter, guard)?;
+                        self.wish(SNAPSHOT_GAP);
+                    }
+                    None => return Ok(Left::Stopped),
+                },
+                changed = snapshots.changed() => {
+                    if changed.is_err() {
+                        return Ok(Left::Stopped);
+                    }
+                    let snapshot = Arc::clone(&snapshots.borrow_and_update());
+                    self.feed(model, Input::Snapshot(snapshot), &mut painter, guard)?;
+                    self.wish(SNAPSHOT_GAP);
+                }
+                () = tokio::time::sleep_until(wake.into()) => self.on_time(model, &mut painter, guard)?,
+            }
+            if model.stopped {
+                return Ok(Left::Stopped);
+            }
+        }
+    }
+
+    /// Asks for a frame at the latest after `gap`.
+    fn wish(&mut self, gap: Duration) {
+        let at = (self.last_draw + gap).max(Instant::now());
+        self.draw_at = Some(self.draw_at.map_or(at, |wanted| wanted.min(at)));
+    }
+
+    fn draw_if_due(&mut self, model: &Model, painter: &mut Painter) -> Result<(), Error> {
+        let now = Instant::now();
+        if self.draw_at.is_some_and(|at| at <= now) {
+            painter.draw(model).map_err(Error::Terminal)?;
+            self.last_draw = now;
+            self.draw_at = None;
+        }
+        Ok(())
+    }
+
+    /// Time until something changes by itself.
+    fn next_wake(&self, model: &Model) -> Instant {
+        let now = Instant::now();
+        let counting =
+            model.is_sounding() || model.sleep_at.is_some() || model.joining.is_some() || model.preview.is_some();
+        let until_minute = Duration::from_secs(60 - unix_s() % 60);
+        let mut wake = if counting { self.second_at } else { now + until_minute };
+        if model.is_sounding() && model.focused {
+            wake = wake.min(self.levels_at + self.level_gap(model));
+        }
+        if let Some(flash) = &model.flash {
+            wake = wake.min(self.started + flash.until);
+        }
+        if !model.pending.is_empty() {
+            wake = wake.min(self.started + model.pending_since + super::model::PENDING);
+        }
+        if self.watches_themes(model) {
+            wake = wake.min(self.themes_at + Duration::from_secs(1));
+        }
+        self.draw_at.map_or(wake, |at| wake.min(at))
+    }
+
+    fn level_gap(&self, model: &Model) -> Duration {
+        if !model.is_metering() {
+            SILENT_GAP
+        } else if model.shows_spectrum() {
+            SPECTRUM_GAP.max(self.frame_gap)
+        } else {
+            METER_GAP.max(self.frame_gap)
+        }
+    }
+
+    /// Saving a theme shows it, while it is worn or chosen.
+    fn watches_themes(&self, model: &Model) -> bool {
+        matches!(model.overlay, Some(Overlay::Themes { .. })) || model.look.shelf.is_users(&model.look.wanted)
+    }
+
+    fn on_time(&mut self, model: &mut Model, painter: &mut Painter, guard: &Guard) -> Result<(), Error> {
+        let now = Instant::now();
+        if model.is_sounding() && model.focused && now >= self.levels_at + self.level_gap(model) {
+            self.levels_at = now;
+            let levels = self.handle.levels();
+            self.feed(model, Input::Levels(levels), painter, guard)?;
+            self.wish(self.frame_gap);
+        }
+        if self.watches_themes(model) && now >= self.themes_at + Duration::from_secs(1) {
+            self.themes_at = now;
+            if model.look.shelf.look_again() {
+                self.feed(model, Input::ThemesChanged, painter, guard)?;
+                self.wish(KEY_GAP);
+            }
+        }
+        for text in guard.panics() {
+            let hint = "A part of inonda failed; please report it with :log.export.".to_owned();
+            self.feed(model, Input::Told { text, hint, bad: true }, painter, guard)?;
+        }
+        let flashing = model.flash.is_some();
+        self.feed(model, Input::Tick, painter, guard)?;
+        let minute = unix_s() / 60;
+        let second_passed = now >= self.second_at;
+        if second_passed {
+            self.second_at = now + Duration::from_secs(1);
+        }
+        if minute != self.minute || flashing != model.flash.is_some() || second_passed || !model.pending.is_empty() {
+            if minute != self.minute {
+                self.minute = minute;
+                self.files.keep_titles(model);
+            }
+            self.wish(SPECTRUM_GAP);
+        }
+        Ok(())
+    }
+
+    fn on_terminal(
+        &mut self,
+        model: &mut Model,
+        event: TerminalEvent,
+        painter: &mut Painter,
+        guard: &Guard,
+    ) -> Result<(), Error> {
+        let input = match event {
+            TerminalEvent::Key(key) if key.kind == KeyEventKind::Release => return Ok(()),
+            TerminalEvent::Key(key) => Input::Key(Chord::of(&key)),
+            TerminalEvent::Paste(text) => Input::Paste(text),
+            TerminalEvent::Resize(..) => return self.resized(model, painter, guard),
+            TerminalEvent::FocusGained => Input::Focus(true),
+            TerminalEvent::FocusLost => Input::Focus(false),
+            TerminalEvent::Mouse(mouse) => {
+                let kind = match mouse.kind {
+                    MouseEventKind::Down(MouseButton::Left) => MouseKind::Click,
+                    MouseEventKind::ScrollUp => MouseKind::WheelUp,
+                    MouseEventKind::ScrollDown => MouseKind::WheelDown,
+                    _ => return Ok(()),
+                };
+                Input::Mouse {
+                    kind,
+                    column: mouse.column,
+                    row: mouse.row,
+                }
+            }
+        };
+        self.feed(model, input, painter, guard)?;
+        self.wish(KEY_GAP);
+        Ok(())
+    }
+
+    fn on_signal(
+        &mut self,
+        model: &mut Model,
+        signal: Signal,
+        painter: &mut Painter,
+        guard: &Guard,
+    ) -> Result<(), Error> {
+        match signal {
+            Signal::End => self.left = Some(Left::Terminated),
+            Signal::Stop => self.suspend(model, painter, guard)?,
+            Signal::Resized => self.resized(model, painter, guard)?,
+        }
+        Ok(())
+    }
+
+    /// Asks for the size and draws everything again. Told by the signal itself as well as by crossterm, which loses a
+    /// resize that arrives together with a key.
+    fn resized(&mut self, model: &mut Model, painter: &mut Painter, guard: &Guard) -> Result<(), Error> {
+        painter.forget().map_err(Error::Terminal)?;
+        let (columns, rows) = painter.size();
+        self.feed(model, Input::Resize(columns, rows), painter, guard)?;
+        self.wish(KEY_GAP);
+        Ok(())
+    }
+
+    /// Gives the terminal back, stops this process until `fg`, and takes the terminal again.
+    fn suspend(&mut self, model: &mut Model, painter: &mut Painter, guard: &Guard) -> Result<(), Error> {
+        guard.leave();
+        let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
+        guard.enter_again(model.settings.mouse).map_err(Error::Terminal)?;
+        painter.forget().map_err(Error::Terminal)?;
+        model.size = painter.size();
+        if let Err(error) = stopped {
+            model.warn(format!("cannot stop here: {error}"));
+        }
+        self.wish(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Applies an input and does what follows from it.
+    fn feed(&mut self, model: &mut Model, input: Input, painter: &mut Painter, guard: &Guard) -> Result<(), Error> {
+        model.now = self.started.elapsed();
+        model.wall = wall();
+        for effect in update(model, input) {
+            self.perform(model, effect, painter, guard)?;
+        }
+        Ok(())
+    }
+
+    fn perform(
+        &mut self,
+        model: &mut Model,
+        effect: Effect,
+        painter: &mut Painter,
+        guard: &Guard,
+    ) -> Result<(), Error> {
+        match effect {
+            Effect::Send(command) => {
+                if let Err(stopped) = self.handle.send(command) {
+                    model.warn(stopped.to_string());
+                }
+            }
+            Effect::Copy(text) => painter.copy(&text).map_err(Error::Terminal)?,
+            Effect::Export { name, text } => match self.files.export(&name, &text) {
+                Ok(path) => model.tell(format!("written to {path}")),
+                Err(error) => model.warn(error),
+            },
+            Effect::RecordAs { name } => {
+                let flac = model
+                    .playing()
+                    .is_some_and(|c| c.codec == crate::mesh::session::Codec::Flac);
+                match self.files.recording(&name, flac) {
+                    Ok(path) => {
+                        model.tell(format!("recording to {}", path.display()));
+                        if let Err(stopped) = self.handle.send(Command::Record(Some(path))) {
+                            model.warn(stopped.to_string());
+                        }
+                    }
+                    Err(error) => model.warn(error),
+                }
+            }
+            Effect::GoOnAir { name, source } => match self.files.studio(&name, source) {
+                Ok(show) => {
+                    if let Err(stopped) = self.handle.send(Command::Host(Box::new(show))) {
+                        model.warn(stopped.to_string());
+                    }
+                }
+                Err(error) => model.warn(error),
+            },
+            Effect::SaveSettings => {
+                if let Err(error) = self.files.keep_settings(&model.settings) {
+                    model.warn(error);
+                }
+            }
+            Effect::SaveKeys(line) => {
+                if let Err(error) = self.files.keep_key(&line) {
+                    model.warn(error);
+                }
+            }
+            Effect::Mouse(on) => guard.mouse(on).map_err(Error::Terminal)?,
+            Effect::Suspend => self.suspend(model, painter, guard)?,
+            Effect::Redraw => {
+                painter.forget().map_err(Error::Terminal)?;
+                self.wish(Duration::ZERO);
+            }
+            Effect::Quit => self.left = Some(Left::Quit),
+        }
+        Ok(())
+    }
+}
+
+async fn next_event(input: &mut EventStream) -> Option<io::Result<TerminalEvent>> {
+    poll_fn(|cx| Pin::new(&mut *input).poll_next(cx)).await
+}
+
+fn unix_s() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}
+
+fn wall() -> Wall {
+    let offset = jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now());
+    Wall {
+        unix_s: unix_s(),
+        offset_s: offset.seconds(),
+    }
+}

@@ -1,0 +1,377 @@
+//! Walking through lists, on screens and in what lies over them.
+
+use crossterm::event::KeyCode;
+
+use super::{Effect, act, look, run};
+use crate::tui::action::{Action, Call, Entry, Scope, Screen, VOCABULARY};
+use crate::tui::keys::{Chord, Meaning};
+use crate::tui::model::{Model, Overlay, Settings, SpectrumStyle};
+use crate::tui::theme::Pack;
+
+/// Panes that Tab walks through on this screen.
+pub fn panes(model: &Model) -> usize {
+    match model.screen {
+        Screen::Channels | Screen::NowPlaying => 2,
+        Screen::Mesh | Screen::Studio | Screen::Log => 1,
+    }
+}
+
+/// Moves in the focused list.
+pub fn walk(model: &mut Model, action: Action) {
+    let count = panes(model);
+    match action {
+        Action::NextPane => return model.pane = (model.pane + 1) % count,
+        Action::PreviousPane => return model.pane = (model.pane + count - 1) % count,
+        _ => {}
+    }
+    let page = usize::from(model.size.1 / 2).max(1);
+    match model.screen {
+        Screen::Channels if model.pane == 1 => {
+            let count = model.channels.shelves.len();
+            let row = step(model.channels.shelf_selected, count, page, action);
+            if action == Action::Right {
+                model.pane = 0;
+            } else if row != model.channels.shelf_selected {
+                model.channels.open_shelf(row);
+            }
+        }
+        Screen::Channels => {
+            if action == Action::Left {
+                model.pane = 1;
+            }
+            model.channels.selected = step(model.channels.selected, model.channels.rows.len(), page, action);
+        }
+        Screen::Mesh => {
+            let count = model.shown().map_or(0, |channel| {
+                crate::tui::neighbours::sorted(&channel.neighbours, model.mesh.hide_idle).len()
+            });
+            model.mesh.selected = step(model.mesh.selected, count, page, action);
+        }
+        Screen::Log => {
+            let count = model.journal.visible().len();
+            model.journal.selected = step(model.journal.selected, count, page, action);
+            model.journal.follow = model.journal.selected == 0;
+        }
+        Screen::NowPlaying | Screen::Studio => {}
+    }
+}
+
+fn step(at: usize, count: usize, page: usize, action: Action) -> usize {
+    let last = count.saturating_sub(1);
+    match action {
+        Action::Up | Action::PreviousMatch => at.saturating_sub(1),
+        Action::Down | Action::NextMatch => (at + 1).min(last),
+        Action::Top => 0,
+        Action::Bottom => last,
+        Action::HalfUp => at.saturating_sub(page),
+        Action::HalfDown => (at + page).min(last),
+        _ => at.min(last),
+    }
+}
+
+/// A click on a row selects it; on the selected row of the channels it plays.
+pub fn on_click(model: &mut Model, row: usize, pane: usize, effects: &mut Vec<Effect>) {
+    if let Some(overlay) = &mut model.overlay {
+        match overlay {
+            Overlay::Themes { selected, .. }
+            | Overlay::Settings { selected }
+            | Overlay::Titles { selected }
+            | Overlay::Help { selected, .. } => *selected = row,
+            Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. } => {}
+        }
+        preview_theme(model);
+        return;
+    }
+    model.pane = pane;
+    match model.screen {
+        Screen::Channels if pane == 1 => model.channels.open_shelf(row),
+        Screen::Channels if row < model.channels.rows.len() => {
+            if model.channels.selected == row {
+                act::act(model, &Action::Play.into(), effects);
+            }
+            model.channels.selected = row;
+        }
+        Screen::Mesh => model.mesh.selected = row,
+        Screen::Log => {
+            model.journal.selected = row.min(model.journal.visible().len().saturating_sub(1));
+            model.journal.follow = false;
+        }
+        Screen::Channels | Screen::NowPlaying | Screen::Studio => {}
+    }
+}
+
+/// Gives a key to what lies over the screen; false when nothing lies there or it does not want the key.
+pub fn on_overlay_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) -> bool {
+    let Some(overlay) = model.overlay.clone() else {
+        return false;
+    };
+    match overlay {
+        Overlay::Help { typed, selected, all } => on_help_key(model, chord, (typed, selected, all), effects),
+        Overlay::Ask { call, .. } => {
+            let yes = chord.code == KeyCode::Enter || matches!(chord.typed(), Some('y' | 'Y'));
+            if yes {
+                run(model, &call, effects);
+            }
+            model.overlay = None;
+        }
+        Overlay::Words { .. } => {
+            model.overlay = None;
+            // Any key closes; those that mean something on the screen do it, too.
+            return matches!(chord.code, KeyCode::Esc | KeyCode::Enter)
+                || matches!(chord.typed(), Some('q' | ' ' | 'w'));
+        }
+        Overlay::Themes { .. } | Overlay::Settings { .. } | Overlay::Titles { .. } => {
+            on_list_key(model, chord, effects);
+        }
+        Overlay::Rebind { .. } => {}
+    }
+    true
+}
+
+fn on_list_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
+    let call = match model.bindings.meaning(&[chord], model.screen) {
+        Meaning::Call(call) => Some(call.action),
+        Meaning::Prefix(_) | Meaning::Nothing => None,
+    };
+    let page = usize::from(model.size.1 / 2).max(1);
+    let count = overlay_rows(model);
+    let Some(row) = selected_row(model).map(|row| *row) else {
+        return;
+    };
+    let in_settings = matches!(model.overlay, Some(Overlay::Settings { .. }));
+    let in_titles = matches!(model.overlay, Some(Overlay::Titles { .. }));
+    match (chord.code, call) {
+        (KeyCode::Esc, _) => close(model, false, effects),
+        (KeyCode::Enter, _) => choose(model, row, effects),
+        (_, Some(Action::Left | Action::Right)) if in_settings => choose(model, row, effects),
+        (_, Some(Action::TagTitle)) if in_titles => drop(model.heard.tag(row)),
+        (_, Some(Action::Copy)) if in_titles => choose(model, row, effects),
+        (_, Some(Action::Quit | Action::Theme | Action::Settings | Action::Titles)) => close(model, false, effects),
+        (code, action) => {
+            let to = match (code, action) {
+                (KeyCode::Char('g'), _) => 0,
+                (_, Some(action)) => step(row, count, page, action),
+                (_, None) => row,
+            };
+            if let Some(selected) = selected_row(model) {
+                *selected = to;
+            }
+            preview_theme(model);
+        }
+    }
+}
+
+fn selected_row(model: &mut Model) -> Option<&mut usize> {
+    match &mut model.overlay {
+        Some(Overlay::Themes { selected, .. } | Overlay::Settings { selected } | Overlay::Titles { selected }) => {
+            Some(selected)
+        }
+        Some(Overlay::Help { .. } | Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => {
+            None
+        }
+    }
+}
+
+/// Rows of what lies over the screen.
+pub fn overlay_rows(model: &Model) -> usize {
+    match &model.overlay {
+        Some(Overlay::Themes { .. }) => model.look.shelf.names().len(),
+        Some(Overlay::Settings { .. }) => settings_rows(model).len(),
+        Some(Overlay::Titles { .. }) => model.heard.titles.len(),
+        Some(Overlay::Help { typed, all, .. }) => help_rows(model, typed, *all).len(),
+        Some(Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => 0,
+    }
+}
+
+fn preview_theme(model: &mut Model) {
+    let Some(Overlay::Themes { selected, .. }) = model.overlay else {
+        return;
+    };
+    if let Some(name) = model.look.shelf.names().get(selected).cloned()
+        && name != model.look.wanted
+    {
+        look::wear(model, &name);
+    }
+}
+
+fn close(model: &mut Model, chosen: bool, effects: &mut Vec<Effect>) {
+    if let Some(Overlay::Themes { before, .. }) = model.overlay.take() {
+        if chosen {
+            model.settings.theme = model.look.wanted.clone();
+            effects.push(Effect::SaveSettings);
+        } else {
+            look::wear(model, &before);
+        }
+    }
+}
+
+fn choose(model: &mut Model, row: usize, effects: &mut Vec<Effect>) {
+    match &model.overlay {
+        Some(Overlay::Themes { .. }) => close(model, true, effects),
+        Some(Overlay::Settings { .. }) => change_setting(model, row, effects),
+        Some(Overlay::Titles { .. }) => {
+            let title = model.heard.newest().nth(row).map(|title| title.title.clone());
+            if let Some(title) = title {
+                model.tell(format!("copied {title}"));
+                effects.push(Effect::Copy(title));
+            }
+        }
+        Some(Overlay::Help { .. } | Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => {}
+    }
+}
+
+/// A setting's name, value and what it is about.
+pub struct SettingRow {
+    pub name: &'static str,
+    pub value: String,
+    pub about: &'static str,
+}
+
+/// The settings as rows.
+pub fn settings_rows(model: &Model) -> Vec<SettingRow> {
+    let Settings {
+        theme,
+        glyphs,
+        mouse,
+        spectrum,
+        spectrum_style,
+        volumes,
+    } = &model.settings;
+    let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
+    let style = match spectrum_style {
+        SpectrumStyle::Bars => "bars",
+        SpectrumStyle::Peaks => "peaks",
+    };
+    let row = |name, value, about| SettingRow { name, value, about };
+    vec![
+        row("theme", theme.clone(), "opens the chooser"),
+        row(
+            "signs",
+            glyphs.clone(),
+            "unicode, narrow for East Asian fonts, ascii, or auto by the locale",
+        ),
+        row(
+            "mouse",
+            on_off(*mouse),
+            "click and scroll here; off lets the terminal select text",
+        ),
+        row(
+            "spectrum",
+            on_off(*spectrum),
+            "costs an FFT thirty times a second while it is seen",
+        ),
+        row("spectrum style", style.to_owned(), "bars or only their tops"),
+        row(
+            "keys",
+            model.bindings.preset.name().to_owned(),
+            "preset = \"vim\", \"arrows\" or \"emacs\" in keys.toml",
+        ),
+        row(
+            "volumes",
+            format!("{} channels", volumes.len()),
+            "Enter forgets the volumes kept by channel",
+        ),
+    ]
+}
+
+fn change_setting(model: &mut Model, row: usize, effects: &mut Vec<Effect>) {
+    let settings = &mut model.settings;
+    match row {
+        0 => return act::act(model, &Action::Theme.into(), effects),
+        1 => {
+            let order = ["auto", "unicode", "narrow", "ascii"];
+            let at = order.iter().position(|name| *name == settings.glyphs).unwrap_or(0);
+            settings.glyphs = order[(at + 1) % order.len()].to_owned();
+            let pack = Pack::from_name(&settings.glyphs).unwrap_or(model.look.suggested_pack);
+            model.look.set_pack(pack);
+        }
+        2 => {
+            settings.mouse = !settings.mouse;
+            effects.push(Effect::Mouse(settings.mouse));
+        }
+        3 => settings.spectrum = !settings.spectrum,
+        4 => {
+            settings.spectrum_style = match settings.spectrum_style {
+                SpectrumStyle::Bars => SpectrumStyle::Peaks,
+                SpectrumStyle::Peaks => SpectrumStyle::Bars,
+            };
+        }
+        6 => settings.volumes.clear(),
+        _ => return model.tell("keys.toml in inonda's config folder chooses the preset; :keys finds conflicts"),
+    }
+    effects.push(Effect::SaveSettings);
+}
+
+/// The vocabulary as help shows it: this screen first, then what works everywhere; all screens when asked for.
+pub fn help_rows(model: &Model, typed: &str, all: bool) -> Vec<&'static Entry> {
+    let typed = typed.to_lowercase();
+    let suits = |entry: &&Entry| {
+        let here = matches!(entry.scope, Scope::Playback | Scope::Around) || entry.scope == Scope::On(model.screen);
+        (all || here) && (typed.is_empty() || entry.label.contains(&typed) || entry.name.contains(&typed))
+    };
+    VOCABULARY.iter().filter(suits).collect()
+}
+
+fn on_help_key(model: &mut Model, chord: Chord, state: (String, usize, bool), effects: &mut Vec<Effect>) {
+    let (mut typed, mut selected, mut all) = state;
+    let rows = help_rows(model, &typed, all);
+    match chord.code {
+        KeyCode::Esc => {
+            model.overlay = None;
+            return;
+        }
+        KeyCode::Enter => {
+            model.overlay = None;
+            if let Some(entry) = rows.get(selected) {
+                match entry.argument {
+                    crate::tui::action::Argument::Needed(_) => {
+                        super::ask(
+                            model,
+                            crate::tui::model::PromptKind::Command,
+                            &format!("{} ", entry.name),
+                        );
+                    }
+                    crate::tui::action::Argument::None | crate::tui::action::Argument::Optional(_) => {
+                        run(model, &Call::from(entry.action), effects);
+                    }
+                }
+            }
+            return;
+        }
+        KeyCode::Char('e')
+            if chord.mods == crossterm::event::KeyModifiers::CONTROL
+                || (typed.is_empty() && chord.typed() == Some('e')) =>
+        {
+            if let Some(entry) = rows.get(selected) {
+                model.overlay = Some(Overlay::Rebind {
+                    call: entry.action.into(),
+                });
+            }
+            return;
+        }
+        KeyCode::Up => selected = selected.saturating_sub(1),
+        KeyCode::Down => selected = (selected + 1).min(rows.len().saturating_sub(1)),
+        KeyCode::PageUp => selected = selected.saturating_sub(10),
+        KeyCode::PageDown => selected = (selected + 10).min(rows.len().saturating_sub(1)),
+        KeyCode::Tab => {
+            all = !all;
+            selected = 0;
+        }
+        KeyCode::Backspace => {
+            typed.pop();
+            selected = 0;
+        }
+        KeyCode::Char('?') => {
+            model.overlay = None;
+            return;
+        }
+        KeyCode::Char(_) => {
+            if let Some(c) = chord.typed().filter(|_| typed.len() < 40) {
+                typed.push(c);
+                selected = 0;
+            }
+        }
+        _ => {}
+    }
+    model.overlay = Some(Overlay::Help { typed, selected, all });
+}

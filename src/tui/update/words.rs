@@ -1,0 +1,250 @@
+//! Numbers and states in words a person can use.
+
+use std::time::Duration;
+
+use crate::engine::snapshot::{ChannelView, PlayerState};
+use crate::mesh::stats::Neighbour;
+use crate::tui::model::Model;
+use crate::tui::neighbours::{Tie, stripe_words};
+
+/// A rate with its magnitude: `131k`, `2.0M`, bits a second.
+pub fn rate(bps: u64) -> String {
+    match bps {
+        0..1_000 => format!("{bps}"),
+        1_000..1_000_000 => format!("{}k", (bps + 500) / 1_000),
+        _ => format!("{:.1}M", bps as f64 / 1e6),
+    }
+}
+
+/// Bytes with their magnitude.
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..1_000_000 => format!("{} kB", count / 1_000),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+        _ => format!("{:.2} GB", count as f64 / 1e9),
+    }
+}
+
+/// Reads `500k`, `2M`, `1.5M`, `800000`.
+pub fn parse_rate(text: &str) -> Option<u64> {
+    let text = text.trim().trim_end_matches("bit/s").trim_end_matches("bps").trim();
+    let (number, factor) = match text.chars().last()? {
+        'k' | 'K' => (&text[..text.len() - 1], 1e3),
+        'm' | 'M' => (&text[..text.len() - 1], 1e6),
+        'g' | 'G' => (&text[..text.len() - 1], 1e9),
+        _ => (text, 1.0),
+    };
+    let number: f64 = number.trim().parse().ok()?;
+    (number.is_finite() && (0.0..=1e12).contains(&(number * factor))).then(|| (number * factor).round() as u64)
+}
+
+/// Reads `90s`, `30m`, `1h`; a bare number is minutes. At most a week.
+pub fn parse_time(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (number, factor) = match text.chars().last()? {
+        's' => (&text[..text.len() - 1], 1),
+        'm' => (&text[..text.len() - 1], 60),
+        'h' => (&text[..text.len() - 1], 3_600),
+        _ => (text, 60),
+    };
+    let seconds = number.trim().parse::<u64>().ok()?.checked_mul(factor)?;
+    (1..=7 * 86_400)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
+}
+
+/// `38:12`, or `1:02:03` from an hour on.
+pub fn clock(time: Duration) -> String {
+    let s = time.as_secs();
+    if s < 3_600 {
+        format!("{}:{:02}", s / 60, s % 60)
+    } else {
+        format!("{}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
+    }
+}
+
+/// `9 s`, `41 m`, `2 h 01`, `3 d`.
+pub fn age(time: Duration) -> String {
+    let s = time.as_secs();
+    match s {
+        0..60 => format!("{s} s"),
+        60..3_600 => format!("{} m", s / 60),
+        3_600..86_400 => format!("{} h {:02}", s / 3_600, s / 60 % 60),
+        _ => format!("{} d", s / 86_400),
+    }
+}
+
+/// A level as a person reads it; silence is a dash.
+pub fn decibels(db: f32, minus: &str) -> String {
+    if !db.is_finite() || db <= -90.0 {
+        return "  —".to_owned();
+    }
+    let rounded = db.round() as i32;
+    if rounded < 0 {
+        format!("{minus}{}", -rounded)
+    } else {
+        format!("{rounded}")
+    }
+}
+
+/// A message with what to do after it.
+pub fn with_hint(message: &str, hint: &str) -> String {
+    let message = crate::tui::text::clean(message);
+    if hint.is_empty() {
+        message
+    } else {
+        format!("{message} · {}", crate::tui::text::clean(hint))
+    }
+}
+
+/// Why it sounds as it does, and what helps, in sentences.
+pub fn why(model: &Model) -> Vec<String> {
+    let Some(player) = model.player() else {
+        return match model.show() {
+            Some(show) if show.confirming_peers == 0 => vec![
+                "You are hosting and nobody has taken the sound yet.".to_owned(),
+                format!("Send people the link: {}", show.link),
+            ],
+            Some(show) => vec![format!(
+                "{} neighbours confirmed your sound within the last second.",
+                show.confirming_peers
+            )],
+            None => vec!["Nothing is playing. 1 shows the channels, Enter plays one.".to_owned()],
+        };
+    };
+    let mut lines = vec![state_sentence(player.state, player.paused, player.muted)];
+    lines.push(format!(
+        "The buffer holds {:.1} of {:.1} s; {:.1} s of this visit were silent or concealed, {} underruns of the device.",
+        player.buffer.as_secs_f64(),
+        player.wanted_delay.as_secs_f64(),
+        player.silence.as_secs_f64(),
+        player.underruns
+    ));
+    if let Some(channel) = model.playing() {
+        lines.extend(parents_sentences(channel));
+    }
+    lines
+}
+
+fn state_sentence(state: PlayerState, paused: bool, muted: bool) -> String {
+    match state {
+        _ if paused => {
+            "You paused it; the mesh goes on and others still get the sound through you. Space resumes.".to_owned()
+        }
+        _ if muted => "It plays, but you muted it. m lets you hear it.".to_owned(),
+        PlayerState::Joining => "Still joining: sound starts as soon as 360 ms in a row are here.".to_owned(),
+        PlayerState::Playing => "It plays as it should.".to_owned(),
+        PlayerState::BufferLow => {
+            "The buffer is short, so it plays a little slower until it is full again. You will not hear that."
+                .to_owned()
+        }
+        PlayerState::Reconnecting => "Nothing comes in: other parents are being asked. c asks at once.".to_owned(),
+        PlayerState::OffAir => "The host ended the show.".to_owned(),
+        PlayerState::NoOutput => "No sound device takes the sound; the next one that appears is used.".to_owned(),
+    }
+}
+
+fn parents_sentences(channel: &ChannelView) -> Vec<String> {
+    let total = channel.parents.len();
+    let fed = channel.parents.iter().flatten().count();
+    let mut lines = Vec::new();
+    if total > 0 && fed < total {
+        lines.push(format!(
+            "{fed} of {total} stripes have a parent; the others are repaired by asking neighbours. c looks again."
+        ));
+    } else if total > 0 {
+        lines.push(format!(
+            "All {total} stripes have a parent. A parent is kept as long as it brings its stripe in time; one that falls \
+             250 ms behind the best is replaced."
+        ));
+    }
+    if channel.chunks_due > 0 {
+        lines.push(format!(
+            "{} of {} chunks came too late or never, {} came by asking again, {} came twice.",
+            channel.chunks_missed, channel.chunks_due, channel.repaired, channel.duplicates
+        ));
+    }
+    lines
+}
+
+/// What is known of a neighbour, line by line.
+pub fn neighbour(model: &Model, channel: &ChannelView, neighbour: &Neighbour) -> Vec<String> {
+    let stripes = channel.parents.len();
+    let mut lines = vec![
+        format!("key      {}", neighbour.peer),
+        "address  hidden, since people share screens".to_owned(),
+        format!(
+            "is       {}{}",
+            Tie::of(neighbour).word(),
+            if neighbour.is_host { ", the host itself" } else { "" }
+        ),
+        format!("known    {}", age(neighbour.age)),
+    ];
+    let milliseconds = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3);
+    lines.push(format!(
+        "rtt      {}   jitter {}   loss {:.1} %",
+        neighbour.rtt.map_or("—".to_owned(), milliseconds),
+        milliseconds(neighbour.jitter),
+        neighbour.loss * 100.0
+    ));
+    if neighbour.feeds_us != 0 {
+        lines.push(format!(
+            "feeds you in stripe {}",
+            stripe_words(neighbour.feeds_us, stripes)
+        ));
+    }
+    if neighbour.fed_by_us != 0 {
+        lines.push(format!(
+            "gets stripe {} from you",
+            stripe_words(neighbour.fed_by_us, stripes)
+        ));
+    }
+    lines.push(format!(
+        "received {}   sent {}",
+        bytes(neighbour.received_bytes),
+        bytes(neighbour.sent_bytes)
+    ));
+    if let Some(trail) = model.neighbours.trail(&neighbour.peer) {
+        lines.push(format!(
+            "now      {} in, {} out",
+            rate(trail.download_bps),
+            rate(trail.upload_bps)
+        ));
+    }
+    if neighbour.stalled {
+        lines.push("It has not confirmed anything for a while; its slot is taken back if that goes on.".to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_and_times_are_read_as_people_write_them() {
+        assert_eq!(parse_rate("2M"), Some(2_000_000));
+        assert_eq!(parse_rate("1.5 M"), Some(1_500_000));
+        assert_eq!(parse_rate("500kbps"), Some(500_000));
+        assert_eq!(parse_rate("0"), Some(0));
+        assert_eq!(
+            (parse_rate(""), parse_rate("-1"), parse_rate("lots"), parse_rate("é")),
+            (None, None, None, None)
+        );
+        assert_eq!(parse_time("30"), Some(Duration::from_secs(1_800)));
+        assert_eq!(parse_time("90s"), Some(Duration::from_secs(90)));
+        assert_eq!((parse_time("0"), parse_time("99999999999999999999h")), (None, None));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!((rate(131_400).as_str(), rate(2_000_000).as_str()), ("131k", "2.0M"));
+        assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
+        assert_eq!(age(Duration::from_secs(7_260)), "2 h 01");
+        assert_eq!(
+            (decibels(-9.2, "−").as_str(), decibels(f32::NAN, "-").as_str()),
+            ("−9", "  —")
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! Beside what is heard: titles heard, the health of the stream, the recording.
+
+use ratatui::layout::Rect;
+
+use crate::engine::snapshot::{ChannelView, PlayerView};
+use crate::tui::model::Model;
+use crate::tui::text::clean;
+use crate::tui::theme::Role;
+use crate::tui::update::words::rate;
+use crate::tui::view::{Pen, strip};
+
+/// The newest titles heard.
+pub fn heard_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let count = format!("{}", model.heard.titles.len());
+    let inner = pen.pane(area, &[("Titles heard", Role::Dim)], &[(&count, Role::Muted)], false);
+    if model.heard.titles.is_empty() {
+        pen.line(inner, 0, &[("none yet", Role::Muted)]);
+    }
+    let room = usize::from(inner.height.saturating_sub(1));
+    for (row, heard) in model.heard.newest().take(room).enumerate() {
+        let mark = match (heard.tagged, row) {
+            (true, _) => pen.glyphs().favourite.clone(),
+            (false, 0) => pen.glyphs().play.clone(),
+            (false, _) => " ".to_owned(),
+        };
+        let time = model.wall.hours_minutes(heard.unix_s);
+        let role = if heard.tagged { Role::Favourite } else { Role::Playing };
+        let text = if row == 0 { Role::Fg } else { Role::Dim };
+        pen.line(
+            inner,
+            row as u16,
+            &[
+                (&time, Role::Muted),
+                (" ", Role::Fg),
+                (&mark, role),
+                (" ", Role::Fg),
+                (&heard.title, text),
+            ],
+        );
+    }
+    let key = model.bindings.label(crate::tui::action::Action::Titles);
+    pen.line(
+        inner,
+        inner.height.saturating_sub(1),
+        &[(&key, Role::Key), (" all of them", Role::Dim)],
+    );
+}
+
+/// How well the stream comes in.
+pub fn health_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let (fact, role) = strip::health(model, pen);
+    let inner = pen.pane(area, &[("Stream health", Role::Dim)], &[(&fact, role)], false);
+    let Some(channel) = model.shown() else {
+        pen.line(inner, 0, &[("no stream", Role::Muted)]);
+        return;
+    };
+    let rows = health_rows(model, pen, channel, channel.player.as_ref());
+    for (row, (name, value)) in rows.iter().take(usize::from(inner.height)).enumerate() {
+        let name = pen.fitted(name, 9);
+        pen.line(inner, row as u16, &[(&name, Role::Dim), (value, Role::Fg)]);
+    }
+}
+
+fn health_rows(
+    model: &Model,
+    pen: &Pen<'_>,
+    channel: &ChannelView,
+    player: Option<&PlayerView>,
+) -> Vec<(&'static str, String)> {
+    let glyphs = pen.glyphs();
+    let stripes = format!(
+        "{} of {}",
+        channel.parents.iter().flatten().count(),
+        channel.parents.len()
+    );
+    let between = match channel.hops {
+        0 => " … ".to_owned(),
+        1 => format!(" {} ", glyphs.rule),
+        hops => format!(" {} {} between {} ", glyphs.rule, hops - 1, glyphs.rule),
+    };
+    let mut rows = vec![
+        ("path", format!("{} host{between}{} you", glyphs.host, glyphs.room)),
+        ("lag", format!("{} ms through the mesh", channel.lag.as_millis())),
+        (
+            "in time",
+            format!("{:.2} %  {} missed", channel.continuity * 100.0, channel.chunks_missed),
+        ),
+        (
+            "repaired",
+            format!("{}   twice {}", channel.repaired, channel.duplicates),
+        ),
+        ("stripes", format!("{stripes} have a parent")),
+        (
+            "rate",
+            format!("{}  {}", pen.spark(&model.rate_history, 14), rate(channel.download_bps)),
+        ),
+    ];
+    if let Some(player) = player {
+        rows.insert(
+            2,
+            ("delay", format!("{:.1} s behind the host", player.delay.as_secs_f64())),
+        );
+        rows.push((
+            "clock",
+            format!(
+                "{:+.0} ppm   {}",
+                player.drift_ppm,
+                strip::facts(model).rsplit(" · ").next().unwrap_or_default()
+            ),
+        ));
+        rows.push(("output", clean(&player.output)));
+        if let Some(recording) = &player.recording {
+            rows.push(("rec", clean(recording)));
+        }
+    }
+    rows
+}

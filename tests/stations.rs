@@ -1,0 +1,150 @@
+//! Internet radio stations, and players of this machine: real processes and a small web server on loopback.
+
+#[path = "on_air/rig.rs"]
+mod rig;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+
+use rig::Lab;
+
+/// A station: `/list.m3u` leads to `/live.wav`, a minute of chirp at the pace of the network; and a directory of stations.
+fn station(lab: &Lab) -> SocketAddr {
+    let sound = std::fs::read(lab.chirp(60)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let sound = sound.clone();
+            std::thread::spawn(move || {
+                // Who stops listening breaks the connection.
+                let _ = answer(stream, addr, &sound);
+            });
+        }
+    });
+    addr
+}
+
+fn answer(mut stream: TcpStream, addr: SocketAddr, sound: &[u8]) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let path = line.split([' ', '?']).nth(1).unwrap_or_default().to_owned();
+    while !line.trim().is_empty() {
+        line.clear();
+        reader.read_line(&mut line)?;
+    }
+    let stations = format!(r#"[{{"name":"Chirp FM","url":"http://{addr}/list.m3u","tags":"test","bitrate":1536}}]"#);
+    let (kind, body) = match path.as_str() {
+        "/list.m3u" => ("audio/x-mpegurl", b"#EXTM3U\nlive.wav\n".as_slice()),
+        "/live.wav" => ("audio/wav", sound),
+        "/json/stations/search" => ("application/json", stations.as_bytes()),
+        _ => ("text/plain", b"".as_slice()),
+    };
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(body)
+}
+
+fn get(http: &str, path: &str) -> (String, TcpStream) {
+    let mut stream = TcpStream::connect(http).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut head = [0; 2_048];
+    let read = stream.read(&mut head).unwrap();
+    (String::from_utf8_lossy(&head[..read]).into_owned(), stream)
+}
+
+#[test]
+fn a_station_is_found_listened_to_and_offered_to_players() {
+    let lab = Lab::new();
+    let addr = station(&lab);
+    let server = format!("http://{addr}");
+    let out = Command::new(env!("CARGO_BIN_EXE_inonda"))
+        .args(["stations", "chirp", "--server", &server, "--save", "--json", "--state"])
+        .arg(lab.path("state-listener"))
+        .output()
+        .unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(
+        (found["name"].as_str(), found["source"].as_str()),
+        (Some("Chirp FM"), Some("station"))
+    );
+
+    // By the name under which it was saved.
+    let mut listener = lab.start(
+        "listener",
+        &[
+            "listen",
+            "chirp fm",
+            "--output",
+            "null",
+            "--bind",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+        ],
+    );
+    let http = listener.wait("published")["http"].as_str().unwrap().to_owned();
+    listener.wait("joined");
+    listener.run_for(2);
+    let (list, _) = get(&http, "/chirp-fm.m3u");
+    assert!(list.contains(&format!("http://{http}/chirp-fm.opus")), "{list}");
+    let (head, mut stream) = get(&http, "/chirp-fm.opus");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let mut sound = [0; 4_096];
+    stream.read_exact(&mut sound).unwrap();
+    let ended = listener.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.errors);
+    assert!(ended.one("summary")["played_ms"].as_f64().unwrap() > 1_000.0);
+}
+
+#[test]
+fn a_station_is_passed_on_to_others() {
+    let lab = Lab::new();
+    let addr = station(&lab);
+    let mut host = lab.start(
+        "host",
+        &[
+            "host",
+            "Again",
+            "--station",
+            &format!("http://{addr}/list.m3u"),
+            "--bind",
+            "127.0.0.1:0",
+        ],
+    );
+    let link = host.wait("on_air")["link"].as_str().unwrap().to_owned();
+    let mut listener = lab.listener("listener", &link, &["--output", "null"]);
+    listener.wait("joined");
+    listener.run_for(2);
+    assert_eq!(listener.stop().code, Some(0));
+    assert_eq!(host.stop().code, Some(0));
+}
+
+#[test]
+fn a_station_that_is_none_is_said() {
+    let lab = Lab::new();
+    let addr = station(&lab);
+    let mut listener = lab.start(
+        "listener",
+        &[
+            "listen",
+            &format!("http://{addr}/nothing"),
+            "--output",
+            "null",
+            "--bind",
+            "127.0.0.1:0",
+        ],
+    );
+    let notice = listener.wait("notice");
+    assert!(notice["message"].as_str().unwrap().contains("no sound"), "{notice}");
+    listener.stop();
+}
