@@ -52,6 +52,9 @@ fn answer(mut stream: TcpStream, addr: SocketAddr, sound: &[u8]) -> std::io::Res
 
 fn get(http: &str, path: &str) -> (String, TcpStream) {
     let mut stream = TcpStream::connect(http).unwrap();
+    stream
+        .set_read_timeout(Some(std::time::Duration::from_secs(20)))
+        .unwrap();
     write!(
         stream,
         "GET {path} HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n"

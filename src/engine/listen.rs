@@ -229,7 +229,7 @@ impl Playing {
             )),
         }
         let keeps = match self.outputs.begin(session) {
-            Ok(keeps) => keeps || self.recorder.is_some(),
+            Ok(keeps) => keeps || self.recorder.is_some() || self.tap.is_some(),
             Err(trouble) => return self.fail(trouble),
         };
         if let Some(player) = &mut self.player {

@@ -343,6 +343,8 @@ impl World {
 
     fn told(&mut self, at: u32, event: Event) {
         match event {
+            // The host hears itself at once; it is no listener.
+            Event::Chunk(_) if at == 0 => {}
             Event::Chunk(chunk) => {
                 let base = self.epochs[chunk.epoch.0 as usize - 1];
                 self.on_arrival(at, base + chunk.seq.0, chunk.hops);

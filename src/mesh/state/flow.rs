@@ -135,10 +135,9 @@ impl Mesh {
                 self.pass_on(at, &chunk, hops, age, true, now);
             }
         }
-        if !self.is_source {
-            let chunk = chunk.at(self.channel, hops, age, now);
-            self.tell(Event::Chunk(Arc::new(chunk)));
-        }
+        // The host may listen to itself: so it does to a station that it receives for others.
+        let chunk = chunk.at(self.channel, hops, age, now);
+        self.tell(Event::Chunk(Arc::new(chunk)));
     }
 
     /// Sends a chunk; `extra` when it is not part of the steady feeding that slots account for.
