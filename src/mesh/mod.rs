@@ -124,7 +124,8 @@ pub enum Event {
     },
     /// The host said goodbye or has been silent for longer than the mesh waits.
     OffAir { reason: OffAirReason },
-    /// This host is not the only one on air with this channel key; listeners keep the other.
+    /// This host is not the only one on air with this channel key. Each other session is told once: a newer one as soon as it
+    /// is known, an older one when it goes on beside ours.
     AnotherHost { epoch: Epoch },
     /// A neighbour sees this node at `addr`.
     Observed { by: PeerId, addr: SocketAddr },

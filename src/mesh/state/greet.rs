@@ -106,11 +106,13 @@ impl Mesh {
         self.seek(now);
     }
 
-    /// Sends our session to a neighbour that is in another one, or in none.
+    /// Sends our session to a neighbour that is in another one, or in none. One that is in a newer session hears of ours only
+    /// when ours has gone on beside that: an old session that nobody feeds is no news to a host that came back.
     pub(super) fn share_session(&mut self, at: usize, now: Time) {
         let Some(session) = self.session.clone() else { return };
         let neighbour = &self.members.list[at];
-        if neighbour.record.is_some() && neighbour.epoch != session.epoch {
+        let is_news = neighbour.epoch < session.epoch || self.outlives_rival(now);
+        if neighbour.record.is_some() && neighbour.epoch != session.epoch && is_news {
             self.members.list[at].epoch = session.epoch;
             self.send(at, Message::Session(session), Delivery::Reliable, now);
         }
@@ -134,10 +136,7 @@ impl Mesh {
             return;
         }
         if self.is_source {
-            if session.epoch != self.epoch() {
-                self.tell(Event::AnotherHost { epoch: session.epoch });
-            }
-            return;
+            return self.meet_another_host(session);
         }
         if session.epoch < self.last_epoch || session.epoch <= self.epoch() {
             return;
@@ -146,8 +145,18 @@ impl Mesh {
             self.session.is_some() && self.phase == Phase::Running && now.since(self.fresh_at) < self.config.takeover;
         if is_fed {
             self.rival = Some(session);
+            self.rival_at = now;
         } else {
             self.adopt(session, now);
+        }
+    }
+
+    /// Another session of the channel that we host is alive: told once for each.
+    fn meet_another_host(&mut self, session: Arc<Session>) {
+        let is_told = self.rival.as_ref().is_some_and(|told| told.epoch >= session.epoch);
+        if session.epoch != self.epoch() && !is_told {
+            self.tell(Event::AnotherHost { epoch: session.epoch });
+            self.rival = Some(session);
         }
     }
 
@@ -202,12 +211,30 @@ impl Mesh {
         self.timers.by(Timer::Watch, now + chunk_time);
     }
 
-    /// Takes the newer session once the current one has been silent.
+    /// Takes the newer session once the current one has been silent; one that goes on is shown to those of the newer one, so
+    /// that their host learns that it is not alone.
     pub(super) fn consider_rival(&mut self, now: Time) {
-        let is_silent = self.phase == Phase::Ended || now.since(self.fresh_at) >= self.config.takeover;
-        if is_silent && let Some(rival) = self.rival.take() {
-            self.adopt(rival, now);
+        if self.is_source {
+            return;
         }
+        let is_silent = self.phase == Phase::Ended || now.since(self.fresh_at) >= self.config.takeover;
+        if is_silent {
+            if let Some(rival) = self.rival.take() {
+                self.adopt(rival, now);
+            }
+        } else if self.outlives_rival(now) {
+            for at in 0..self.members.list.len() {
+                self.share_session(at, now);
+            }
+        }
+    }
+
+    /// Whether our session has been fed for as long as a change of hosts takes since a newer one became known; a host's own is
+    /// alive by itself.
+    fn outlives_rival(&self, now: Time) -> bool {
+        let is_fed = self.fresh_at >= self.rival_at + self.config.takeover
+            && now.since(self.fresh_at) < self.config.takeover;
+        self.phase == Phase::Running && (self.is_source || self.rival.is_some() && is_fed)
     }
 
     pub(super) fn on_peers(&mut self, at: usize, answer: bool, records: &[Arc<PeerRecord>], now: Time) {

@@ -55,8 +55,9 @@ pub struct Mesh {
     is_source: bool,
     phase: Phase,
     session: Option<Arc<Session>>,
-    /// A newer session of the same channel, taken when the current one falls silent.
+    /// A newer session of the same channel, taken when the current one falls silent; at a host, the one last told.
     rival: Option<Arc<Session>>,
+    rival_at: Time,
     last_epoch: Epoch,
     /// When the present session was taken up.
     adopted_at: Time,
@@ -177,6 +178,7 @@ impl Mesh {
             phase: Phase::Running,
             session: None,
             rival: None,
+            rival_at: Time::ZERO,
             last_epoch,
             adopted_at: now,
             farewell: None,
