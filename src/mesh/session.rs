@@ -97,9 +97,9 @@ impl Session {
             ),
             (self.bitrate_bps >= 1_000 && self.bitrate_bps <= 10_000_000, "bit rate"),
             (self.epoch.0 < 1 << 48, "epoch"),
-            (self.name.len() <= NAME_MAX_BYTES, "name"),
-            (self.genre.len() <= GENRE_MAX_BYTES, "genre"),
-            (self.description.len() <= DESCRIPTION_MAX_BYTES, "description"),
+            (is_line(&self.name, NAME_MAX_BYTES), "name"),
+            (is_line(&self.genre, GENRE_MAX_BYTES), "genre"),
+            (is_line(&self.description, DESCRIPTION_MAX_BYTES), "description"),
         ];
         match checks.iter().find(|(good, _)| !good) {
             Some((_, field)) => Err(SessionError::Range(field)),
@@ -178,6 +178,12 @@ impl Session {
     }
 }
 
+/// Whether a text is short enough and holds nothing that moves a terminal's cursor or turns its direction.
+fn is_line(text: &str, most_bytes: usize) -> bool {
+    let is_hostile = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.len() <= most_bytes && !text.chars().any(is_hostile)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +223,22 @@ mod tests {
         let mut wrong = session();
         wrong.stripes = 0;
         assert_eq!(wrong.verify(), Err(SessionError::Range("number of stripes")));
+    }
+
+    #[test]
+    fn names_that_would_write_to_a_terminal_are_refused() {
+        for name in ["a\x1b[2J", "a\nb", "a\u{9b}31m", "a\u{202e}b"] {
+            let hostile = Session {
+                name: name.into(),
+                ..session()
+            };
+            assert_eq!(hostile.check_ranges(), Err(SessionError::Range("name")), "{name:?}");
+        }
+        let plain = Session {
+            name: "深夜 – Nº 1 👩‍🚀".into(),
+            ..session()
+        };
+        assert_eq!(plain.check_ranges(), Ok(()));
     }
 
     #[test]
