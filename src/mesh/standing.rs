@@ -66,22 +66,24 @@ pub enum Verdict {
 
 const SPAN: Duration = Duration::from_secs(2);
 /// Messages in [`SPAN`]; each about four times what an honest neighbour was seen to send in the worst case.
-const LIMITS: [u16; 4] = [16, 80, 80, 0];
+const GREETINGS_MAX: u16 = 16;
+const CONTROLS_MAX: u16 = 80;
 
 impl Allowance {
-    /// Counts one message; `chunks` is the limit for chunks, which depends on the stream.
-    pub fn count(&mut self, kind: Kind, chunks: u16, now: Time) -> Verdict {
+    /// Counts one message of a kind, or the `weight` chunks that it asks for; `chunks` is the limit for chunks and for asking,
+    /// which depends on the stream.
+    pub fn count(&mut self, kind: Kind, weight: u16, chunks: u16, now: Time) -> Verdict {
         if now.since(self.since) >= SPAN {
             self.since = now;
             self.counts = [0; 4];
         }
-        let limit = if kind == Kind::Chunk {
-            chunks
-        } else {
-            LIMITS[kind as usize]
+        let limit = match kind {
+            Kind::Greeting => GREETINGS_MAX,
+            Kind::Control => CONTROLS_MAX,
+            Kind::Repair | Kind::Chunk => chunks,
         };
         let count = &mut self.counts[kind as usize];
-        *count = count.saturating_add(1);
+        *count = count.saturating_add(weight);
         if *count <= limit {
             Verdict::Fine
         } else if *count <= limit.saturating_mul(4) {
@@ -109,10 +111,23 @@ mod tests {
     #[test]
     fn a_flood_is_dropped_then_ends_the_link() {
         let mut allowance = Allowance::default();
-        let verdicts: Vec<_> = (0..70).map(|_| allowance.count(Kind::Greeting, 0, Time(1))).collect();
+        let verdicts: Vec<_> = (0..70)
+            .map(|_| allowance.count(Kind::Greeting, 1, 0, Time(1)))
+            .collect();
         assert_eq!(verdicts[15], Verdict::Fine);
         assert_eq!(verdicts[16], Verdict::Dropped);
         assert_eq!(verdicts[64], Verdict::Flood);
-        assert_eq!(allowance.count(Kind::Greeting, 0, Time(3_000_000)), Verdict::Fine);
+        assert_eq!(allowance.count(Kind::Greeting, 1, 0, Time(3_000_000)), Verdict::Fine);
+    }
+
+    #[test]
+    fn asking_counts_by_the_chunks_that_are_asked_for() {
+        let mut allowance = Allowance::default();
+        let verdicts: Vec<_> = (0..13)
+            .map(|_| allowance.count(Kind::Repair, 65, 200, Time(1)))
+            .collect();
+        assert_eq!(verdicts[2], Verdict::Fine);
+        assert_eq!(verdicts[3], Verdict::Dropped);
+        assert_eq!(verdicts[12], Verdict::Flood);
     }
 }

@@ -281,7 +281,10 @@ impl Mesh {
         neighbour.received_bytes += len;
         neighbour.heard = now;
         neighbour.unanswered = 0;
-        match neighbour.allowance.count(kind(&message), chunk_limit, now) {
+        match neighbour
+            .allowance
+            .count(kind(&message), weight(&message), chunk_limit, now)
+        {
             Verdict::Fine => {}
             Verdict::Dropped => return,
             Verdict::Flood => return self.ban(from, "flood", now),
@@ -449,6 +452,15 @@ fn kind(message: &Message) -> Kind {
         | Message::Offer { .. } => Kind::Control,
         Message::Want(_) | Message::Lack(_) => Kind::Repair,
         Message::Chunk(_) => Kind::Chunk,
+    }
+}
+
+/// How much of its kind a message is: asking for many chunks at once costs the neighbour as many answers.
+fn weight(message: &Message) -> u16 {
+    if let Message::Want(set) | Message::Lack(set) = message {
+        set.len() as u16
+    } else {
+        1
     }
 }
 
