@@ -1,5 +1,7 @@
 //! Every cap in one place, with its unit and its reason.
 
+use std::time::Duration;
+
 /// A control message on the wire: it must fit one packet of the smallest IPv6 path beside QUIC's own bytes.
 pub const CONTROL_MESSAGE_MAX_BYTES: usize = 1_024;
 /// Payload of one chunk: a 20 ms FLAC packet of noise needs 3,900 bytes; Opus stays near 960.
@@ -14,6 +16,13 @@ pub const ASK_FRAME_MAX_BYTES: usize = 8 * 1_024;
 pub const STRIPES_MAX: u8 = 16;
 /// Addresses in one peer record or link.
 pub const ADDRS_MAX: usize = 4;
+/// From the host's sound to an ear, as a person may wish it: below a fifth of a second one late packet is heard, beyond ten
+/// nothing gets safer and every node keeps more.
+pub const DELAY_MIN: Duration = Duration::from_millis(200);
+pub const DELAY_MAX: Duration = Duration::from_secs(10);
+/// Bits a second that Opus can be asked for.
+pub const OPUS_MIN_BPS: u64 = 6_000;
+pub const OPUS_MAX_BPS: u64 = 510_000;
 /// A title as it travels, in bytes of UTF-8.
 pub const TITLE_MAX_BYTES: usize = 200;
 /// A channel's name, in bytes of UTF-8.

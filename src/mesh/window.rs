@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits::DELAY_MAX;
 use crate::mesh::chunk::SignedChunk;
-use crate::units::Seq;
+use crate::units::{PACKET_TIME, Seq};
 
 /// A ring of chunks. A jump forward forgets what falls out of it; nothing older than the ring comes back in.
 #[derive(Clone, Debug, Default)]
@@ -14,8 +15,13 @@ pub struct Window {
     end: u64,
 }
 
-/// Most chunks a window holds: four seconds of the shortest chunks and some.
-const WINDOW_MAX_CHUNKS: u64 = 256;
+/// Most chunks a window holds: the longest delay and a second of the shortest chunks.
+const WINDOW_MAX_CHUNKS: u64 = 550;
+
+const _: () = assert!(
+    WINDOW_MAX_CHUNKS * PACKET_TIME.as_millis() as u64 >= DELAY_MAX.as_millis() as u64 + 1_000,
+    "a window must span the longest delay"
+);
 
 impl Window {
     /// A window that keeps `span` of chunks of `chunk_time` each.
