@@ -5,12 +5,14 @@ use std::time::Duration;
 use crate::mesh::config::Config;
 use crate::mesh::record::Key;
 use crate::mesh::wire::Path;
-use crate::units::{Seq, Time};
+use crate::units::{PeerId, Seq, Time};
 
 /// One of the K trees as this node sees it.
 #[derive(Clone, Debug, Default)]
 pub struct StripeState {
     pub parent: Option<Key>,
+    /// The last parent while there is none.
+    pub left: Option<PeerId>,
     /// Accepted us, and has not pushed its first chunk yet; the old parent is kept until then.
     pub candidate: Option<Candidate>,
     /// From the host to this node, both included; `None` without a way to the host.

@@ -232,7 +232,11 @@ impl Mesh {
         state.path = Some(Arc::from(path));
         self.totals.parent_switches += 1;
         let others: Vec<Key> = state.asked.drain(..).map(|(key, _)| key).collect();
-        let (from, to) = (old.and_then(|key| self.peer_of(key)), self.peer_of(candidate.key));
+        let left = state.left.take();
+        let (from, to) = (
+            old.and_then(|key| self.peer_of(key)).or(left),
+            self.peer_of(candidate.key),
+        );
         for key in old.into_iter().chain(others).filter(|key| *key != candidate.key) {
             self.detach_from(key, stripe, now);
         }
@@ -355,6 +359,7 @@ impl Mesh {
 
     /// The parent of a stripe is gone.
     pub(super) fn lose_parent(&mut self, stripe: u8, key: Key, now: Time) {
+        let peer = self.peer_of(key);
         if let Some(at) = self.members.by_key(key) {
             self.members.list[at].feeds &= !bit(stripe);
         }
@@ -365,6 +370,7 @@ impl Mesh {
             return;
         }
         state.parent = None;
+        state.left = peer.or(state.left);
         state.parent_lost_at = None;
         state.lost.get_or_insert(now);
         let had_path = state.path.take().is_some();
