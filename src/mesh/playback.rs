@@ -63,12 +63,12 @@ impl Playback {
         Time((self.source_us + (seq.0 * chunk_time.as_micros() as u64) as i64).max(0) as u64)
     }
 
-    /// Counts the chunks whose deadline has passed.
-    pub fn advance(&mut self, window: &Window, deadline: Duration, chunk_time: Duration, now: Time) {
+    /// Counts the chunks whose deadline has passed; after a farewell none beyond the `last` one is due.
+    pub fn advance(&mut self, window: &Window, deadline: Duration, chunk_time: Duration, last: Option<Seq>, now: Time) {
         let Some(mut next) = self.next else { return };
         // A jump of the session's clock must not be counted chunk by chunk.
         next = next.max(window.oldest().0);
-        while self.published(Seq(next), chunk_time) + deadline <= now {
+        while last.is_none_or(|last| next <= last.0) && self.published(Seq(next), chunk_time) + deadline <= now {
             let missed = !window.has(Seq(next));
             self.due += 1;
             self.missed += u64::from(missed);

@@ -89,7 +89,8 @@ impl Mesh {
     }
 
     pub(super) fn on_want(&mut self, at: usize, set: SeqSet, now: Time) {
-        if self.phase != Phase::Running || self.session.is_none() {
+        // After the host's farewell the last chunks are still asked for.
+        if self.phase == Phase::Left || self.session.is_none() {
             return;
         }
         let key = self.members.list[at].key;

@@ -58,10 +58,10 @@ impl Mesh {
 
     pub(super) fn on_chunk(&mut self, at: usize, pushed: Pushed, now: Time) {
         let Some(session) = self.session.clone() else { return };
-        if self.is_source || self.phase != Phase::Running {
+        let chunk = pushed.chunk;
+        if self.is_source || !self.is_due(chunk.seq) {
             return;
         }
-        let chunk = pushed.chunk;
         if chunk.epoch != session.epoch {
             // While one host follows another, peers on either side of the change are ahead of the others for a moment.
             let changing = chunk.epoch < session.epoch && now.since(self.adopted_at) < self.config.takeover;
@@ -70,7 +70,6 @@ impl Mesh {
             }
             return self.strike(at, "chunks of another session", now);
         }
-        self.totals.payload_received_bytes += chunk.payload.len() as u64;
         let seq = chunk.seq;
         if self.window.has(seq) {
             self.totals.duplicates += 1;
@@ -85,6 +84,7 @@ impl Mesh {
             let peer = self.members.list[at].peer;
             return self.ban(peer, "a chunk the host did not sign", now);
         }
+        self.totals.payload_received_bytes += chunk.payload.len() as u64;
         let age = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way();
         let hops = pushed.hops.min(HOPS_LIMIT);
         if let Some(want) = self.repair.close(seq) {
@@ -101,6 +101,15 @@ impl Mesh {
         self.take(chunk, hops, age, Some(from), now);
         self.note_push(at, seq, true, now);
         self.watch_if_due(now);
+    }
+
+    /// Whether a chunk may still come: after the host's farewell those up to its last one do.
+    fn is_due(&self, seq: Seq) -> bool {
+        match self.phase {
+            Phase::Running => true,
+            Phase::Ended => self.farewell.as_ref().is_some_and(|farewell| seq <= farewell.last),
+            Phase::Left => false,
+        }
     }
 
     /// Keeps a verified chunk and passes it on. A source is a relay without a parent, so both come through here.
@@ -282,8 +291,9 @@ impl Mesh {
     pub(super) fn watch(&mut self, now: Time) {
         let Some(session) = self.session.clone() else { return };
         let chunk_time = session.chunk_time;
+        let last = self.farewell.as_ref().map(|farewell| farewell.last);
         self.playback
-            .advance(&self.window, self.config.deadline, chunk_time, now);
+            .advance(&self.window, self.config.deadline, chunk_time, last, now);
         if self.is_source || self.phase != Phase::Running {
             self.watch_due = now + chunk_time.max(WATCH_MIN);
             self.timers.set(Timer::Watch, self.watch_due);

@@ -17,6 +17,8 @@ use crate::units::{PeerId, Seq, Time};
 
 /// Farewells and byes name at most so many others.
 const OTHERS_MAX: usize = 3;
+/// Chunks at the end of a show that are asked for after the farewell: more than can be under way.
+const LAST_MAX: u64 = 16;
 
 impl Mesh {
     pub(super) fn on_connected(&mut self, peer: PeerId, remote: SocketAddr, dialled: bool, now: Time) {
@@ -232,8 +234,8 @@ impl Mesh {
     /// Whether our session has been fed for as long as a change of hosts takes since a newer one became known; a host's own is
     /// alive by itself.
     fn outlives_rival(&self, now: Time) -> bool {
-        let is_fed = self.fresh_at >= self.rival_at + self.config.takeover
-            && now.since(self.fresh_at) < self.config.takeover;
+        let is_fed =
+            self.fresh_at >= self.rival_at + self.config.takeover && now.since(self.fresh_at) < self.config.takeover;
         self.phase == Phase::Running && (self.is_source || self.rival.is_some() && is_fed)
     }
 
@@ -280,12 +282,26 @@ impl Mesh {
                 self.send(other, Message::Farewell(Arc::clone(&farewell)), Delivery::Reliable, now);
             }
         }
+        self.want_the_last(farewell.last, now);
         self.farewell = Some(farewell);
         self.phase = Phase::Ended;
         self.tell(Event::OffAir {
             reason: OffAirReason::Ended,
         });
         self.consider_rival(now);
+    }
+
+    /// Nothing newer will show that the end of the show is missing.
+    fn want_the_last(&mut self, last: Seq, now: Time) {
+        if self.window.is_empty() {
+            return;
+        }
+        let newest = self.window.newest().0;
+        let due = now + self.config.repair_margin;
+        for missing in newest + 1..=last.0.min(newest + LAST_MAX) {
+            self.repair.want(Seq(missing), due);
+            self.timers.by(Timer::Repair, due);
+        }
     }
 
     pub(super) fn on_bye(&mut self, at: usize, others: &[Arc<PeerRecord>], now: Time) {
@@ -312,6 +328,7 @@ impl Mesh {
                 stripe.candidate = None;
             }
             if stripe.parent == Some(gone.key) {
+                stripe.left = Some(peer);
                 debug_assert!(gone.feeds & bit(index as u8) != 0);
             }
         }

@@ -142,6 +142,52 @@ fn a_farewell_reaches_everybody() {
 }
 
 #[test]
+fn the_end_of_a_show_that_was_lost_is_asked_for_after_the_farewell() {
+    let (mut rig, _, listener) = small_mesh();
+    let now = rig.now;
+    rig.nodes[listener].stopped = true;
+    rig.run(Duration::from_millis(200));
+    rig.nodes[listener].stopped = false;
+    rig.publishing.clear();
+    let before = rig.nodes[listener].chunks.iter().map(|chunk| chunk.seq.0).max();
+    rig.input(0, Input::Leave);
+    rig.run(SECOND * 2);
+    let last = rig.nodes[1].chunks.iter().map(|chunk| chunk.seq.0).max();
+    let heard = rig.nodes[listener].chunks.iter().map(|chunk| chunk.seq.0).max();
+    assert!(before < last && heard == last, "{before:?} {heard:?} {last:?}");
+    assert!(rig.holes(listener).is_empty() && ended(&rig, listener));
+    // What was never sent is not missed.
+    rig.run(SECOND * 20);
+    let stats = rig.nodes[listener].mesh.stats(rig.now);
+    assert_eq!(stats.chunks_missed, 0);
+    assert!(stats.chunks_due as u128 <= now.as_micros() as u128 / 60_000 + 10);
+}
+
+#[test]
+fn a_change_of_parents_names_the_one_that_left() {
+    let (mut rig, relays, listener) = small_mesh();
+    let stats = rig.nodes[listener].mesh.stats(rig.now);
+    let gone = relays
+        .iter()
+        .map(|relay| rig.nodes[*relay].peer)
+        .find(|peer| stats.parents.contains(&Some(*peer)))
+        .expect("a relay feeds the listener");
+    let at = rig.nodes.iter().position(|node| node.peer == gone).unwrap();
+    rig.nodes[listener].events.clear();
+    rig.input(at, Input::Leave);
+    rig.run(SECOND * 3);
+    let from: Vec<_> = rig.nodes[listener]
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::ParentChanged { from, .. } => Some(*from),
+            _ => None,
+        })
+        .collect();
+    assert!(from.contains(&Some(gone)) && !from.contains(&None), "{from:?}");
+}
+
+#[test]
 fn a_restarted_host_is_taken_over() {
     let (mut rig, _, listener) = small_mesh();
     rig.nodes[0].dead = true;
