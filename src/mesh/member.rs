@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::mesh::bootstrap::Bootstrap;
 use crate::mesh::record::{Key, PeerRecord, prefix};
 use crate::mesh::rng::Rng;
 use crate::mesh::standing::Allowance;
@@ -16,8 +17,6 @@ const ACTIVE_PER_PREFIX_MAX: usize = 2;
 const PASSIVE_PER_PREFIX_MAX: usize = 4;
 /// Dials under way at once.
 const DIALS_MAX: usize = 8;
-/// Addresses from links and discovery that are kept.
-const BOOTSTRAP_MAX: usize = 16;
 /// How long a dial may take before it counts as failed, whatever the driver says.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(8);
 /// No address is dialled more often than this, for the one behind it may refuse at once each time.
@@ -195,7 +194,7 @@ pub struct Members {
     keys: Vec<Key>,
     passive: Vec<Known>,
     dials: Vec<Dialling>,
-    bootstrap: Vec<SocketAddr>,
+    bootstrap: Bootstrap,
     /// The host's record, kept whatever happens to the connection: it is where a lost listener turns to.
     pub host: Option<Arc<PeerRecord>>,
 }
@@ -217,6 +216,7 @@ impl Members {
         for dial in &mut self.dials {
             dial.over |= dial.peer == Some(peer) || dial.addrs.contains(&remote);
         }
+        self.bootstrap.answered(remote);
         if let Some(at) = self.find(&peer) {
             self.list[at].remote = remote;
             return Some(at);
@@ -369,6 +369,7 @@ impl Members {
 
     /// A dial came to nothing.
     pub fn dial_failed(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr]) {
+        self.bootstrap.failed(addrs);
         let about = |dial: &Dialling| {
             (peer.is_some() && dial.peer == peer) || dial.addrs.iter().any(|addr| addrs.contains(addr))
         };
@@ -380,11 +381,7 @@ impl Members {
 
     /// Keeps addresses to begin with.
     pub fn add_bootstrap(&mut self, addrs: &[SocketAddr]) {
-        for addr in addrs {
-            if self.bootstrap.len() < BOOTSTRAP_MAX && !self.bootstrap.contains(addr) {
-                self.bootstrap.push(*addr);
-            }
-        }
+        self.bootstrap.add(addrs);
     }
 
     /// Addresses to begin with that no neighbour has.
@@ -394,7 +391,7 @@ impl Members {
                 .iter()
                 .any(|n| n.remote == *addr || n.record.as_ref().is_some_and(|r| r.addrs.contains(addr)))
         };
-        self.bootstrap.iter().filter(|addr| !near(addr)).copied().collect()
+        self.bootstrap.all().into_iter().filter(|addr| !near(addr)).collect()
     }
 
     /// Records of peers not connected.
