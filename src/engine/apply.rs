@@ -135,16 +135,13 @@ impl Engine {
             return channel.mesh.handle_input(Input::AddAddrs { addrs }, clock::now());
         }
         let hopeless = channel.resolving == 0 && channel.dials.is_empty() && channel.unreached();
-        match channel.role {
-            Role::Listener | Role::Relay if hopeless => self.give_up(id, &format!("the address {name} is not known")),
-            Role::Host | Role::Listener | Role::Relay => {
-                self.notice(
-                    Level::Warn,
-                    format!("the address {name} is not known"),
-                    "check its spelling; the others are tried",
-                );
-            }
+        let is_host = channel.role == Role::Host;
+        let what = format!("the address {name} is not known");
+        if hopeless && !is_host {
+            // The channel may be found all the same: in the DHT, in directories, on the local network.
+            return self.seek(id, &what);
         }
+        self.notice(Level::Warn, what, "check its spelling; the others are tried");
     }
 
     fn on_broadcast_ready(&mut self, id: ChannelId) {
@@ -152,15 +149,7 @@ impl Engine {
             return;
         };
         channel.ready = true;
-        if channel.part() != Role::Host {
-            return;
-        }
-        let Some(channel) = self.channels.get(&id) else { return };
-        self.tell(Event::OnAir {
-            channel: id,
-            link: channel.link.to_string(),
-            name: channel.name(),
-        });
+        self.say_on_air(id);
     }
 
     fn on_title(&mut self, id: ChannelId, title: String) {

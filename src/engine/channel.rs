@@ -9,6 +9,7 @@ use ed25519_dalek::SigningKey;
 
 use crate::engine::broadcast::Broadcast;
 use crate::engine::listen::Listener;
+use crate::engine::search::Search;
 use crate::engine::snapshot::{ChannelView, PlayerView, Role};
 use crate::engine::{Link, clock};
 use crate::mesh::{Mesh, Session, Stats};
@@ -42,15 +43,22 @@ pub struct Channel {
     pub broadcast: Option<Broadcast>,
     /// Our own show is on air and may be announced: its key and language.
     pub show: Option<(SigningKey, String)>,
-    /// The address of the station that is listened to through this channel of our own.
-    pub station: Option<String>,
-    /// Whether peers were looked for beyond the link.
-    pub sought: bool,
+    /// The station that is listened to through this channel of our own.
+    pub station: Option<Station>,
+    /// When peers are looked for beyond the link.
+    pub search: Search,
     /// Whether the first chunk or sound of our own show is there.
     pub ready: bool,
     /// What was last said of its end: `true` when the host ended it; `None` while it sounds.
     pub off_air: Option<bool>,
     rates: Rates,
+}
+
+/// A station that is listened to.
+pub struct Station {
+    pub url: String,
+    /// The key of the channel through which it is passed on.
+    pub key: SigningKey,
 }
 
 /// Bytes at the last full second, for rates.
@@ -82,7 +90,7 @@ impl Channel {
             broadcast: None,
             show: None,
             station: None,
-            sought: false,
+            search: Search::default(),
             ready: false,
             off_air: None,
             rates: Rates::default(),
@@ -94,6 +102,14 @@ impl Channel {
         match &self.session {
             Some(session) if !session.name.is_empty() => session.name.clone(),
             _ => self.link.name.clone().unwrap_or_else(|| self.id.short()),
+        }
+    }
+
+    /// What a person joins it by again: the link, or the address of the station.
+    pub fn place(&self) -> String {
+        match &self.station {
+            Some(station) => station.url.clone(),
+            None => self.link.to_string(),
         }
     }
 
@@ -117,6 +133,11 @@ impl Channel {
         self.session.is_none() && self.users.is_empty()
     }
 
+    /// Whether the sound can come from nobody at this moment, as far as this node knows.
+    pub fn is_alone(&self) -> bool {
+        self.role != Role::Host && (self.users.is_empty() || self.off_air == Some(false))
+    }
+
     /// Once a second: turns byte counters into rates.
     pub fn tick(&mut self, stats: &Stats) {
         let rates = &mut self.rates;
@@ -136,7 +157,7 @@ impl Channel {
             genre: self.session.as_ref().map(|s| s.genre.clone()).unwrap_or_default(),
             description: self.session.as_ref().map(|s| s.description.clone()).unwrap_or_default(),
             title: self.title.clone(),
-            link: self.station.clone().unwrap_or_else(|| self.link.to_string()),
+            link: self.place(),
             role: self.part(),
             codec: self.session.as_ref().map_or(Codec::Opus, |s| s.codec),
             bitrate_bps: self.session.as_ref().map_or(0, |s| s.bitrate_bps),

@@ -189,6 +189,7 @@ impl Engine {
     fn on_observed(&mut self, peer: PeerId, addr: SocketAddr) {
         tracing::debug!(peer = %peer.short(), %addr, "a peer sees this node from outside");
         self.tell_own_addrs();
+        self.renew_links();
     }
 
     /// Dials for a channel, unless the peer is connected already.

@@ -19,8 +19,6 @@ use crate::limits::ADDRS_MAX;
 use crate::mesh::{self, Input};
 use crate::units::{ChannelId, Time};
 
-/// How long the peers in a link may be silent before others are looked for.
-const LINK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a name may take to be found.
 const NAME_PATIENCE: Duration = Duration::from_secs(8);
 /// A beginning that fits one name only may fit another one that comes a moment later.
@@ -98,15 +96,15 @@ impl Engine {
         }
     }
 
-    /// Looks for somebody who carries a channel.
-    pub(super) fn seek(&mut self, id: ChannelId) {
+    /// Looks for somebody who carries a channel of which nobody to ask is known, for this reason.
+    pub(super) fn seek(&mut self, id: ChannelId, why: &str) {
         let blind = self.config.finding.as_ref().is_none_or(|config| config.is_blind());
         let kept = self.library.favourites.get(&id.to_string());
         if blind && kept.is_none_or(|favourite| favourite.peers.is_empty()) {
-            return self.give_up(id, "the link names nobody to ask, and there is nowhere to look");
+            return self.give_up(id, &format!("{why}, and there is nowhere to look"));
         }
         if let (Some(finder), Some(channel)) = (&self.finding.finder, self.channels.get_mut(&id)) {
-            channel.sought = true;
+            channel.search.begun(clock::now());
             finder.find(id);
         }
     }
@@ -149,16 +147,12 @@ impl Engine {
     /// Once a second: what is carried, who is still looked for.
     pub(super) fn on_second_of_finding(&mut self) {
         let now = clock::now();
-        let lonely: Vec<ChannelId> = self
-            .channels
-            .values()
-            .filter(|c| c.role != Role::Host && !c.sought && c.unreached() && c.waited(now) > LINK_PATIENCE)
-            .map(|c| c.id)
-            .collect();
-        if let Some(finder) = &self.finding.finder {
-            for id in lonely {
-                finder.find(id);
-                self.channels.entry(id).and_modify(|channel| channel.sought = true);
+        for channel in self.channels.values_mut() {
+            let alone = channel.is_alone();
+            if channel.search.due(alone, now)
+                && let Some(finder) = &self.finding.finder
+            {
+                finder.find(channel.id);
             }
         }
         self.resolve_names();
@@ -184,6 +178,33 @@ impl Engine {
             }),
         });
         finder.set_carried(carried.collect());
+    }
+
+    /// This node is seen from outside at other addresses than before: links of its shows name them from now on.
+    pub(super) fn renew_links(&mut self) {
+        let addrs = self.dialable_addrs();
+        let mut renewed = Vec::new();
+        for channel in self.channels.values_mut().filter(|channel| channel.role == Role::Host) {
+            let name = channel.link.name.clone().unwrap_or_default();
+            let link = Link::new(channel.id, addrs.clone(), &name);
+            if link != channel.link {
+                channel.link = link;
+                renewed.push(channel.id);
+            }
+        }
+        renewed.into_iter().for_each(|id| self.say_on_air(id));
+    }
+
+    /// Tells the link of a show of ours that is on air.
+    pub(super) fn say_on_air(&self, id: ChannelId) {
+        let on_air = |channel: &&Channel| channel.ready && channel.part() == Role::Host;
+        if let Some(channel) = self.channels.get(&id).filter(on_air) {
+            self.tell(Event::OnAir {
+                channel: id,
+                link: channel.link.to_string(),
+                name: channel.name(),
+            });
+        }
     }
 
     fn announcement(&self, channel: &Channel, language: &str) -> Option<Announcement> {

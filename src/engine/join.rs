@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::audio::payload::chunk_time;
 use crate::engine::broadcast::Broadcast;
-use crate::engine::channel::{Channel, tag_of};
+use crate::engine::channel::{Channel, Station, tag_of};
 use crate::engine::command::{Listen, Show};
 use crate::engine::event::Level;
 use crate::engine::listen::{Feed, Listener};
@@ -112,7 +112,7 @@ impl Engine {
             return;
         };
         if names.is_empty() && channel.role != Role::Host {
-            return self.seek(id);
+            return self.seek(id, "the link names nobody to ask");
         }
         channel.resolving += names.len();
         for name in names {
@@ -190,7 +190,10 @@ impl Engine {
         );
         let link = Link::new(id, self.dialable_addrs(), &show.name);
         let mut channel = Channel::new(id, link, Role::Host, mesh);
-        let station = show.station.clone();
+        let station = show.station.clone().map(|url| Station {
+            url,
+            key: show.key.clone(),
+        });
         let said = (!show.private).then(|| (show.key.clone(), show.language.clone()));
         match Broadcast::start(id, show, self.reports.clone()) {
             Ok(broadcast) => channel.broadcast = Some(broadcast),

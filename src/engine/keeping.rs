@@ -72,7 +72,7 @@ impl Engine {
             return;
         };
         let visit = Visit {
-            link: channel.station.clone().unwrap_or_else(|| channel.link.to_string()),
+            link: channel.place(),
             name: channel.name(),
             last_unix_s: clock::unix_ms() / 1_000,
             times: 1,

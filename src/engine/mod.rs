@@ -18,6 +18,7 @@ mod output;
 mod programme;
 mod recording;
 mod report;
+mod search;
 pub mod snapshot;
 mod state;
 pub mod target;

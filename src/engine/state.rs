@@ -18,6 +18,7 @@ use crate::engine::report::Report;
 use crate::engine::snapshot::{HostView, Role, Snapshot};
 use crate::engine::{Event, clock, keeping};
 use crate::limits::ADDRS_MAX;
+use crate::mesh::record::prefix;
 use crate::mesh::{self, Delivery, Input, Message, Output};
 use crate::net::Endpoint;
 use crate::store::keeper::Keeper;
@@ -147,16 +148,13 @@ impl Engine {
 
     /// Where others may dial this node: its own addresses, and what at least two peers, or the only one, see it at.
     pub(super) fn dialable_addrs(&self) -> Vec<SocketAddr> {
-        let mut addrs = self.endpoint.local_addrs();
         let observed = self.endpoint.observed();
         let voters: usize = observed.iter().map(|(_, votes)| votes).sum();
-        for (addr, votes) in observed {
-            if (votes >= 2 || voters == 1) && !addrs.contains(&addr) {
-                addrs.push(addr);
-            }
-        }
-        addrs.truncate(ADDRS_MAX);
-        addrs
+        let believed = observed
+            .into_iter()
+            .filter(|(_, votes)| *votes >= 2 || voters == 1)
+            .map(|(addr, _)| addr);
+        best_first(believed.chain(self.endpoint.local_addrs()))
     }
 
     /// Does everything the meshes ask for.
@@ -299,5 +297,58 @@ impl Engine {
         self.endpoint.close(at_most).await;
         // The last words must arrive even when the reader is slow: it may be writing to a pipe.
         let _ = tokio::time::timeout(at_most, self.events.send(Event::Stopped)).await;
+    }
+}
+
+/// Addresses for others, once each, as many as a link holds: those that the world can reach first, and a private one for
+/// listeners behind the same router.
+fn best_first(addrs: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut best: Vec<SocketAddr> = Vec::new();
+    for addr in addrs {
+        if !best.contains(&addr) {
+            best.push(addr);
+        }
+    }
+    best.sort_by_key(|addr| prefix(addr.ip()).is_none());
+    let private = best.iter().find(|addr| prefix(addr.ip()).is_none()).copied();
+    best.truncate(ADDRS_MAX);
+    if let (Some(private), Some(last)) = (private, best.last_mut())
+        && prefix(last.ip()).is_some()
+    {
+        *last = private;
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_seen_from_outside_is_never_cut_off() {
+        let addrs = |list: &[&str]| -> Vec<SocketAddr> { list.iter().map(|addr| addr.parse().unwrap()).collect() };
+        let home = [
+            "198.51.100.7:9",
+            "10.0.0.1:7",
+            "10.0.0.2:7",
+            "10.0.0.3:7",
+            "10.0.0.4:7",
+            "10.0.0.1:7",
+        ];
+        assert_eq!(
+            best_first(addrs(&home).into_iter()),
+            addrs(&["198.51.100.7:9", "10.0.0.1:7", "10.0.0.2:7", "10.0.0.3:7"])
+        );
+        let server = [
+            "10.0.0.1:7",
+            "[2001:db8::1]:7",
+            "[2001:db8::2]:7",
+            "[2001:db8::3]:7",
+            "[2001:db8::4]:7",
+        ];
+        assert_eq!(
+            best_first(addrs(&server).into_iter()),
+            addrs(&["[2001:db8::1]:7", "[2001:db8::2]:7", "[2001:db8::3]:7", "10.0.0.1:7"])
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use ed25519_dalek::SigningKey;
 
+use crate::engine::Link;
 use crate::engine::command::{Listen, Programme, Show};
 use crate::engine::event::Level;
 use crate::engine::state::Engine;
@@ -78,20 +79,31 @@ impl Engine {
 
     /// Lets others hear a station, or no longer.
     pub(super) fn recast(&mut self, id: ChannelId, on: bool) {
-        let url = self.channels.get(&id).and_then(|channel| channel.station.clone());
-        let Some(key) = url.and_then(|url| self.station_key(&url).ok()) else {
+        let link = Link::new(id, self.dialable_addrs(), "");
+        let channel = self.channels.get_mut(&id);
+        let Some((channel, key)) = channel.and_then(|channel| {
+            let key = channel.station.as_ref()?.key.clone();
+            Some((channel, key))
+        }) else {
             return self.notice(
                 Level::Info,
                 "only a station that you listen to can be passed on like this",
                 "channels are passed on by themselves",
             );
         };
-        // A key that is not kept has changed: the channel goes on under the one it began with.
-        let fits = ChannelId(key.verifying_key().to_bytes()) == id;
-        if let Some(channel) = self.channels.get_mut(&id) {
-            channel.show = (on && fits).then(|| (key, String::new()));
-        }
+        channel.link.via = link.via;
+        channel.show = on.then_some((key, String::new()));
+        let name = channel.name();
         self.tell_carried();
+        if on {
+            self.say_on_air(id);
+        } else {
+            self.notice(
+                Level::Info,
+                format!("{name} is no longer announced"),
+                "who has the link can listen until you leave the station",
+            );
+        }
     }
 }
 
