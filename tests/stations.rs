@@ -6,7 +6,12 @@ mod rig;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
+use inonda::engine::command::{Command as EngineCommand, Listen, OutputTarget};
+use inonda::engine::node::{self, NodeConfig};
+use inonda::engine::{Event, FindingConfig, Handle, Target};
+use inonda::net::Identity;
 use rig::Lab;
 
 /// A station: `/list.m3u` leads to `/live.wav`, a minute of chirp at the pace of the network; and a directory of stations.
@@ -130,6 +135,66 @@ fn a_station_is_passed_on_to_others() {
     listener.run_for(2);
     assert_eq!(listener.stop().code, Some(0));
     assert_eq!(host.stop().code, Some(0));
+}
+
+/// Waits for an event that `wanted` makes something of.
+fn told<T>(node: &mut Handle, wanted: impl Fn(Event) -> Option<T>) -> T {
+    loop {
+        let event = node.blocking_event().expect("the node has stopped");
+        if let Event::Failed { message, .. } = &event {
+            panic!("{message}");
+        }
+        if let Some(found) = wanted(event) {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn a_station_that_is_listened_to_is_passed_on_at_a_word() {
+    let lab = Lab::new();
+    let addr = station(&lab);
+    let mut node = node::start(NodeConfig {
+        identity: Identity::generate().unwrap(),
+        bind: "127.0.0.1:0".parse().unwrap(),
+        peers: Vec::new(),
+        upload_bps: None,
+        state: Some(lab.path("state-person")),
+        finding: Some(FindingConfig::default()),
+        snapshots: false,
+    })
+    .unwrap();
+    let _ = node.send(EngineCommand::Listen(Listen {
+        target: Target::Station(format!("http://{addr}/live.wav")),
+        delay: Duration::from_secs(2),
+        http: None,
+        outputs: vec![OutputTarget::Null],
+    }));
+    let channel = told(&mut node, |event| match event {
+        Event::Joined { channel, .. } => Some(channel),
+        Event::OnAir { .. } => panic!("nobody asked to pass it on"),
+        _ => None,
+    });
+    let _ = node.send(EngineCommand::Recast { channel, on: true });
+    let link = told(&mut node, |event| match event {
+        Event::OnAir { link, .. } => Some(link),
+        _ => None,
+    });
+    let mut listener = lab.listener("listener", &link, &["--output", "null"]);
+    listener.wait("joined");
+    listener.run_for(2);
+    let ended = listener.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.errors);
+    assert!(ended.one("summary")["played_ms"].as_f64().unwrap() > 1_000.0);
+
+    let _ = node.send(EngineCommand::Recast { channel, on: false });
+    let said = told(&mut node, |event| match event {
+        Event::Notice { message, .. } => Some(message),
+        _ => None,
+    });
+    assert!(said.contains("no longer announced"), "{said}");
+    let _ = node.send(EngineCommand::Quit);
+    while node.blocking_event().is_some() {}
 }
 
 #[test]

@@ -166,6 +166,7 @@ actions! {
         Reconnect "reconnect" ["c"] "reconnect now";
         Why "why" ["w"] "why does it sound like this?";
         Titles "titles" ["H"] "titles heard";
+        Recast "recast" ["P"] "pass this station on, or no longer";
         Leave "leave" [] "leave this channel";
     }
     Scope::Around => {

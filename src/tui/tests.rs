@@ -278,6 +278,29 @@ fn keys_do_what_the_vocabulary_says() {
 }
 
 #[test]
+fn one_key_passes_the_station_that_plays_on_and_takes_it_back() {
+    let mut snapshot = listening(PlayerState::Playing);
+    let mut recast = |link: &str, role| {
+        snapshot.channels[0].link = link.into();
+        snapshot.channels[0].role = role;
+        let mut model = model(Screen::NowPlaying, (120, 36), snapshot.clone());
+        press(&mut model, "P")
+    };
+    use crate::engine::snapshot::Role as Part;
+    let station = "http://radio.example/live";
+    assert!(matches!(
+        recast(station, Part::Listener)[..],
+        [Effect::Send(Command::Recast { on: true, .. })]
+    ));
+    assert!(matches!(
+        recast(station, Part::Host)[..],
+        [Effect::Send(Command::Recast { on: false, .. })]
+    ));
+    let channel = format!("inonda:{}", crate::units::ChannelId([7; 32]));
+    assert!(recast(&channel, Part::Listener).is_empty());
+}
+
+#[test]
 fn enter_asks_for_the_selected_channel_and_the_strip_says_joining() {
     let mut model = model(Screen::Channels, (120, 36), listening(PlayerState::Playing));
     let mut snapshot = listening(PlayerState::Playing);

@@ -14,6 +14,7 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
         Action::Play
         | Action::Preview
         | Action::Leave
+        | Action::Recast
         | Action::FavouriteBefore
         | Action::FavouriteAfter
         | Action::SortNext

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Effect;
 use crate::engine::command::Listen;
+use crate::engine::snapshot::Role as Part;
 use crate::engine::{Command, Link, Target};
 use crate::tui::action::{Action, Call};
 use crate::tui::channels::{Shelf, Sort};
@@ -18,6 +19,7 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
     match call.action {
         Action::Preview => preview(model, effects),
         Action::Leave => leave(model, effects),
+        Action::Recast => recast(model, effects),
         Action::FavouriteBefore => play_favourite(model, false, effects),
         Action::FavouriteAfter => play_favourite(model, true, effects),
         Action::SortNext | Action::SortReverse | Action::OnAirOnly | Action::Info | Action::ShowHidden => {
@@ -110,6 +112,21 @@ fn leave(model: &mut Model, effects: &mut Vec<Effect>) {
             model.preview = None;
         }
         None => model.warn("nothing is playing"),
+    }
+}
+
+/// Lets others hear the station that is playing, or no longer.
+fn recast(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(channel) = model.playing() else {
+        return model.warn("nothing is playing");
+    };
+    if !matches!(channel.link.parse(), Ok(Target::Station(_))) {
+        return model.warn("this is no station: a channel is passed on by itself");
+    }
+    let (channel, on) = (channel.channel, channel.role != Part::Host);
+    effects.push(Effect::Send(Command::Recast { channel, on }));
+    if on {
+        model.tell("this station is now a channel of yours that others can hear");
     }
 }
 
