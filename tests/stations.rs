@@ -162,6 +162,7 @@ fn a_station_that_is_listened_to_is_passed_on_at_a_word() {
         state: Some(lab.path("state-person")),
         finding: Some(FindingConfig::default()),
         snapshots: false,
+        line: None,
     })
     .unwrap();
     let _ = node.send(EngineCommand::Listen(Listen {

@@ -53,6 +53,7 @@ pub fn start(
             state: state.clone(),
             finding: finding.clone(),
             snapshots,
+            line: None,
         };
         match node::start(config) {
             Ok(handle) => return Ok(handle),

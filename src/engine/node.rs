@@ -12,6 +12,7 @@ use crate::discovery::directory::server::ServeError;
 use crate::engine::handle::{COMMANDS_MAX, EVENTS_MAX, LevelsCell};
 use crate::engine::state::Engine;
 use crate::engine::{Command, Event, FindingConfig, Handle, Snapshot, clock};
+use crate::net::rough::Line;
 use crate::net::{Endpoint, Identity, NetError};
 
 /// Reports of sound threads that may wait for the engine; a full queue makes those threads wait, not the engine.
@@ -38,6 +39,8 @@ pub struct NodeConfig {
     pub finding: Option<FindingConfig>,
     /// Whether anybody looks at snapshots.
     pub snapshots: bool,
+    /// What happens to packets between this node and others; `None` is the plain network.
+    pub line: Option<Arc<dyn Line>>,
 }
 
 /// Why a node did not start.
@@ -101,7 +104,7 @@ async fn run(
     levels: LevelsCell,
     started: oneshot::Sender<Result<(), StartError>>,
 ) {
-    let (endpoint, mut net_events) = match Endpoint::bind(config.bind, &config.identity) {
+    let (endpoint, mut net_events) = match Endpoint::bind_at(config.bind, &config.identity, config.line.clone()) {
         Ok(bound) => bound,
         Err(error) => {
             let _ = started.send(Err(error.into()));

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use quinn::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::limits::MESSAGE_MAX_BYTES;
 use crate::mesh::Delivery;
-use crate::net::ask::{self, Line};
+use crate::net::ask;
 use crate::net::event::{DialError, DisconnectReason, NetError, NetEvent};
 use crate::net::framing::{NET_TAG, Tag, datagram};
 use crate::net::identity::Identity;
 use crate::net::link::{CloseCode, Link, Phase};
+use crate::net::rough::{Line, Rough};
 use crate::net::table::Shared;
 use crate::net::{accept, addrs, dial, tls, transport};
 use crate::units::PeerId;
@@ -112,6 +114,18 @@ impl Endpoint {
     /// # Errors
     /// When the address cannot be bound; the message names it and says what to do.
     pub fn bind(addr: SocketAddr, identity: &Identity) -> Result<(Endpoint, mpsc::Receiver<NetEvent>), NetError> {
+        Endpoint::bind_at(addr, identity, None)
+    }
+
+    /// As [`Endpoint::bind`], at the end of a line that delays and loses what is sent.
+    ///
+    /// # Errors
+    /// As [`Endpoint::bind`].
+    pub fn bind_at(
+        addr: SocketAddr,
+        identity: &Identity,
+        line: Option<Arc<dyn Line>>,
+    ) -> Result<(Endpoint, mpsc::Receiver<NetEvent>), NetError> {
         let configs = tls::Configs::new(identity.signing_key())?;
         let transport = transport::config();
         let mut client = quinn::ClientConfig::new(Arc::new(configs.client));
@@ -120,7 +134,10 @@ impl Endpoint {
         asker.transport_config(transport::asking());
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(configs.server));
         server.transport_config(transport).max_incoming(accept::HANDSHAKES_MAX);
-        let quinn = bind_socket(addr)?;
+        let quinn = match line {
+            Some(line) => bind_rough(addr, line).map_err(|source| NetError::bind(addr, source))?,
+            None => bind_socket(addr)?,
+        };
         quinn.set_server_config(Some(server));
         let socket = quinn.local_addr().map_err(|source| NetError::bind(addr, source))?;
         let mut instance = [0; 8];
@@ -179,12 +196,12 @@ impl Endpoint {
     ///
     /// # Errors
     /// When nobody answers there, or not in time.
-    pub async fn ask(&self, addr: SocketAddr) -> Result<Line, DialError> {
+    pub async fn ask(&self, addr: SocketAddr) -> Result<ask::Line, DialError> {
         ask::dial(self.shared(), addr).await
     }
 
     /// The lines that others open to ask this node; they are refused until somebody takes this.
-    pub fn lines(&self) -> mpsc::Receiver<Line> {
+    pub fn lines(&self) -> mpsc::Receiver<ask::Line> {
         self.shared().hear_lines()
     }
 
@@ -333,6 +350,13 @@ fn send_datagram(link: &Link, tag: Tag, message: &Bytes) {
     } else {
         link.send_bulk(tag, message);
     }
+}
+
+fn bind_rough(addr: SocketAddr, line: Arc<dyn Line>) -> io::Result<quinn::Endpoint> {
+    let runtime = Arc::new(quinn::TokioRuntime);
+    let socket = runtime.wrap_udp_socket(std::net::UdpSocket::bind(addr)?)?;
+    let rough = Rough::new(socket, line)?;
+    quinn::Endpoint::new_with_abstract_socket(quinn::EndpointConfig::default(), None, rough, runtime)
 }
 
 fn bind_socket(addr: SocketAddr) -> Result<quinn::Endpoint, NetError> {

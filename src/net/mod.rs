@@ -20,6 +20,7 @@ mod framing;
 pub mod identity;
 mod link;
 mod reading;
+pub mod rough;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -3,4 +3,5 @@
 mod figures;
 mod hostile;
 mod rig;
+mod rough;
 mod talk;
