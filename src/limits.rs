@@ -57,6 +57,8 @@ pub const STATIONS_MAX: usize = 500;
 pub const STATIONS_MAX_BYTES: usize = 8 << 20;
 /// Favourites read from one file: ten times the largest list anybody is known to keep.
 pub const FAVOURITES_MAX: usize = 10_000;
+/// Peers that a person may block for good.
+pub const BLOCKED_MAX: usize = 256;
 /// Groups of one favourite.
 pub const GROUPS_MAX: usize = 16;
 /// Addresses kept for one favourite, as many as mesh peers that a node remembers.

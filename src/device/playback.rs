@@ -110,6 +110,11 @@ impl Playback {
         }
     }
 
+    /// Whether no device takes the sound at this moment.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.now, Now::Null(_))
+    }
+
     /// Times that a device ran out of sound while some was expected.
     pub fn underruns(&self) -> u64 {
         self.past_underruns + self.current_underruns()

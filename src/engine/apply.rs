@@ -24,6 +24,7 @@ impl Engine {
             Command::Relay { target } => self.reach(target, Wish::Relay),
             Command::Host(show) => self.host_show(*show),
             Command::Leave { channel } => self.leave(channel),
+            Command::CancelJoin => self.cancel_join(),
             Command::SetVolume(percent) => self.set_sound(|sound| sound.volume = percent.min(100)),
             Command::SetMuted(muted) => self.set_sound(|sound| sound.muted = muted),
             Command::SetPaused(paused) => self.set_sound(|sound| sound.paused = paused),
@@ -32,7 +33,10 @@ impl Engine {
                 self.config.upload_bps = Some(bits_per_second);
                 self.each_mesh(|| Input::SetUpload { bits_per_second });
             }
-            Command::Block(peer) => self.each_mesh(|| Input::Block { peer }),
+            Command::Block(peer) => {
+                self.keep_blocked(peer);
+                self.each_mesh(|| Input::Block { peer });
+            }
             Command::Reconnect => self.each_mesh(|| Input::Reconnect),
             Command::SetTitle(title) => self.to_broadcast(|| broadcast::Order::Title(title.clone())),
             Command::Recast { channel, on } => self.recast(channel, on),

@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::audio::level::SilenceDetector;
+use crate::audio::level::{Levels, Meter, SilenceDetector};
 use crate::audio::payload::Framer;
 use crate::audio::source::{Fill, Note, Source};
 use crate::device::Capture;
 use crate::engine::command::Show;
 use crate::engine::event::Level;
+use crate::engine::handle::LevelsCell;
 use crate::engine::programme::{self, Ready};
 use crate::engine::recording::Recorder;
 use crate::engine::report::Report;
-use crate::units::{ChannelId, PACKET_SAMPLES, PACKET_TIME};
+use crate::units::{ChannelId, PACKET_SAMPLES, PACKET_TIME, SAMPLE_RATE};
 
 /// Orders that may wait for the thread; it looks fifty times a second.
 const ORDERS_MAX: usize = 16;
@@ -25,6 +26,10 @@ const STARVED_MAX: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_millis(700);
 /// How often the position in the programme is told.
 const POSITION_EVERY: u64 = 25;
+/// Packets between two readings of the meters: 60 ms.
+const LEVELS_EVERY: u64 = 3;
+/// How long meters go on after somebody looked: a second.
+const METERED_PACKETS: u64 = 50;
 
 /// What people may ask of a show on air.
 #[derive(Clone, Debug)]
@@ -44,7 +49,12 @@ impl Broadcast {
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(channel: ChannelId, show: Show, reports: mpsc::Sender<Report>) -> std::io::Result<Broadcast> {
+    pub fn start(
+        channel: ChannelId,
+        show: Show,
+        levels: LevelsCell,
+        reports: mpsc::Sender<Report>,
+    ) -> std::io::Result<Broadcast> {
         let (orders, receiver) = sync_channel(ORDERS_MAX);
         std::thread::Builder::new().name("broadcast".into()).spawn(move || {
             let ready = match programme::open(&show, &reports) {
@@ -74,6 +84,9 @@ impl Broadcast {
                 framer,
                 recorder,
                 silence: SilenceDetector::default(),
+                levels,
+                meter: Meter::new(SAMPLE_RATE),
+                metered: 0,
                 reports,
                 frames: Box::new([0.0; PACKET_SAMPLES]),
                 packets: 0,
@@ -94,6 +107,10 @@ struct OnAir {
     framer: Framer,
     recorder: Option<Recorder>,
     silence: SilenceDetector,
+    levels: LevelsCell,
+    meter: Meter,
+    /// Packets for which the meter still runs: a while after anybody looked.
+    metered: u64,
     reports: mpsc::Sender<Report>,
     frames: Box<[f32; PACKET_SAMPLES]>,
     packets: u64,
@@ -157,6 +174,7 @@ impl OnAir {
     /// Encodes the block and hands on the chunk it completes; false when the encoder has failed.
     fn publish(&mut self) -> bool {
         self.silence.push(self.frames.as_ref());
+        self.measure();
         let framed = match self.framer.push(&self.frames) {
             Ok(framed) => framed,
             Err(error) => {
@@ -182,6 +200,20 @@ impl OnAir {
             });
         }
         true
+    }
+
+    fn measure(&mut self) {
+        if self.levels.take_looked_at() {
+            self.metered = METERED_PACKETS;
+        }
+        if self.metered == 0 {
+            return;
+        }
+        self.metered -= 1;
+        self.meter.push(self.frames.as_ref());
+        if self.packets.is_multiple_of(LEVELS_EVERY) {
+            self.levels.set(self.meter.levels(false));
+        }
     }
 
     fn title(&mut self, title: String) {
@@ -230,6 +262,7 @@ impl OnAir {
     }
 
     fn finish(&mut self) {
+        self.levels.set(Levels::default());
         // Listeners hear whole chunks only: silence fills the last one up.
         self.frames.fill(0.0);
         for _ in 0..self.framer.missing() {

@@ -24,6 +24,8 @@ pub enum Command {
     Leave {
         channel: ChannelId,
     },
+    /// Leave whatever is being joined to be heard and does not sound yet, and look no longer for names to be heard.
+    CancelJoin,
     /// Percent of full scale, 0 to 100.
     SetVolume(u8),
     SetMuted(bool),
@@ -31,6 +33,7 @@ pub enum Command {
     SetPaused(bool),
     /// Bits a second for everything this node passes on; zero is listen only.
     SetUpload(u64),
+    /// Never talk to this peer again, in any channel, also after a restart where a state folder is kept.
     Block(PeerId),
     /// Look for better parents now.
     Reconnect,

@@ -45,6 +45,7 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
         events,
         snapshot,
         levels: LevelsCell::default(),
+        programme: LevelsCell::default(),
     })
 }
 

@@ -96,6 +96,16 @@ impl Engine {
         }
     }
 
+    /// Leaves what was to be heard and has not been heard yet.
+    pub(super) fn cancel_join(&mut self) {
+        self.finding
+            .pending
+            .retain(|pending| matches!(pending.wish, Wish::Relay));
+        let silent = |channel: &&Channel| channel.listener.is_some() && channel.joined.is_none();
+        let waiting: Vec<ChannelId> = self.channels.values().filter(silent).map(|c| c.id).collect();
+        waiting.into_iter().for_each(|id| self.leave(id));
+    }
+
     /// Looks for somebody who carries a channel of which nobody to ask is known, for this reason.
     pub(super) fn seek(&mut self, id: ChannelId, why: &str) {
         let blind = self.config.finding.as_ref().is_none_or(|config| config.is_blind());

@@ -19,6 +19,7 @@ pub struct Handle {
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(crate) levels: LevelsCell,
+    pub(crate) programme: LevelsCell,
 }
 
 /// The engine has stopped and takes no more commands.
@@ -55,6 +56,11 @@ impl Handle {
         self.levels.get()
     }
 
+    /// Levels of our own show as it leaves; silence while there is none.
+    pub fn programme_levels(&self) -> Levels {
+        self.programme.get()
+    }
+
     /// For reading levels from another thread.
     pub fn levels_cell(&self) -> LevelsCell {
         self.levels.clone()
@@ -80,6 +86,13 @@ impl Handle {
 /// never by the audio callback. Metering costs a fifth of what listening costs, so the sound thread asks whether anybody looks.
 #[derive(Clone, Default)]
 pub struct LevelsCell(Arc<Gauge>);
+
+/// Where the engine writes levels: of what is heard, and of our own show as it leaves.
+#[derive(Clone, Default)]
+pub struct Gauges {
+    pub heard: LevelsCell,
+    pub programme: LevelsCell,
+}
 
 #[derive(Default)]
 struct Gauge {

@@ -8,6 +8,7 @@ use crate::engine::broadcast::Broadcast;
 use crate::engine::channel::{Channel, Station, tag_of};
 use crate::engine::command::{Listen, Show};
 use crate::engine::event::Level;
+use crate::engine::handle::LevelsCell;
 use crate::engine::listen::{Feed, Listener};
 use crate::engine::report::Report;
 use crate::engine::snapshot::Role;
@@ -60,7 +61,14 @@ impl Engine {
                 return self.refuse(id, 1, message, "choose another address with --http ADDR:PORT");
             }
         };
-        let thread = Listener::start(id, listen, tap, self.sound, self.levels.clone(), self.reports.clone());
+        let thread = Listener::start(
+            id,
+            listen,
+            tap,
+            self.sound,
+            self.gauges.heard.clone(),
+            self.reports.clone(),
+        );
         match (thread, self.channels.get_mut(&id)) {
             (Ok(listener), Some(channel)) => {
                 if let Some(session) = &channel.session {
@@ -101,6 +109,7 @@ impl Engine {
         let last = self.library.newest_epoch(id);
         let mesh = Mesh::listener(config, self.endpoint.peer(), id, last, crypto, seed(), clock::now());
         self.channels.insert(id, Channel::new(id, link.clone(), role, mesh));
+        self.apply_blocks(id);
         self.tell_own_addrs();
         self.resolve(id, link.via.iter().chain(&self.config.peers).cloned().collect());
         Some(())
@@ -195,7 +204,13 @@ impl Engine {
             key: show.key.clone(),
         });
         let said = (!show.private).then(|| (show.key.clone(), show.language.clone()));
-        match Broadcast::start(id, show, self.reports.clone()) {
+        // A station that is only listened to is metered where it is heard.
+        let levels = if is_own {
+            self.gauges.programme.clone()
+        } else {
+            LevelsCell::default()
+        };
+        match Broadcast::start(id, show, levels, self.reports.clone()) {
             Ok(broadcast) => channel.broadcast = Some(broadcast),
             Err(error) => return self.refuse(id, 1, error.to_string(), "close some programs and try again"),
         }
@@ -203,6 +218,7 @@ impl Engine {
         channel.show = said;
         channel.station = station;
         self.channels.insert(id, channel);
+        self.apply_blocks(id);
         self.tell_own_addrs();
         self.resolve(id, self.config.peers.clone());
     }

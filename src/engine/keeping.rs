@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::engine::state::Engine;
 use crate::engine::{Link, clock};
+use crate::mesh::Input;
 use crate::store::keeper::Keeper;
 use crate::store::library::{Change, Favourite, Library, Visit, place};
-use crate::units::{ChannelId, Epoch};
+use crate::units::{ChannelId, Epoch, PeerId};
 
 /// The library of a state folder; an empty one that keeps nothing, and why, when it is of no use.
 pub fn open(folder: Option<&Path>) -> (Keeper, Library, Option<String>) {
@@ -79,6 +80,23 @@ impl Engine {
         };
         self.keep(Change::Heard(visit));
         self.keep_peers(id);
+    }
+
+    /// Remembers whom a person wants nothing to do with.
+    pub(super) fn keep_blocked(&mut self, peer: PeerId) {
+        if let Some(change) = self.library.blocking(peer) {
+            self.keep(change);
+        }
+    }
+
+    /// Tells a channel's mesh of everybody a person has blocked so far.
+    pub(super) fn apply_blocks(&mut self, id: ChannelId) {
+        let blocked = self.library.blocked();
+        if let Some(channel) = self.channels.get_mut(&id) {
+            for peer in blocked {
+                channel.mesh.handle_input(Input::Block { peer }, clock::now());
+            }
+        }
     }
 
     /// Where a favourite's peers were reached, so that it can be joined with nobody else's help.

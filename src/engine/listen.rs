@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::audio::level::Meter;
+use crate::audio::level::{Levels, Meter};
 use crate::audio::player::{Player, PlayerStats, Rendered, State};
 use crate::engine::clock;
 use crate::engine::command::Listen;
@@ -381,6 +381,7 @@ impl Playing {
         let state = match stats.state {
             _ if self.played_out => PlayerState::OffAir,
             State::Ended => PlayerState::OffAir,
+            _ if self.outputs.is_lost() => PlayerState::NoOutput,
             State::Joining => PlayerState::Joining,
             State::Playing | State::Paused => PlayerState::Playing,
             State::BufferLow => PlayerState::BufferLow,
@@ -430,6 +431,8 @@ impl Playing {
                 view,
             });
         }
+        // What has ended has no level any more.
+        self.levels.set(Levels::default());
         if let Some(recorder) = self.recorder.take() {
             recorder.finish();
         }

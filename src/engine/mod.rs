@@ -28,6 +28,7 @@ mod tuning;
 pub use crate::discovery::invite::Link;
 pub use crate::discovery::listing;
 pub use crate::discovery::service::Config as FindingConfig;
+pub use crate::store::library::place;
 pub use command::Command;
 pub use event::Event;
 pub use handle::Handle;

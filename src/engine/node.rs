@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::discovery::directory::server::ServeError;
-use crate::engine::handle::{COMMANDS_MAX, EVENTS_MAX, LevelsCell};
+use crate::engine::handle::{COMMANDS_MAX, EVENTS_MAX, Gauges};
 use crate::engine::state::Engine;
 use crate::engine::{Command, Event, FindingConfig, Handle, Snapshot, clock};
 use crate::net::rough::Line;
@@ -74,9 +74,9 @@ pub fn start(config: NodeConfig) -> Result<Handle, StartError> {
     let (command_tx, commands) = mpsc::channel(COMMANDS_MAX);
     let (event_tx, events) = mpsc::channel(EVENTS_MAX);
     let (snapshot_tx, snapshot) = watch::channel(Arc::new(Snapshot::default()));
-    let levels = LevelsCell::default();
+    let gauges = Gauges::default();
     let (started_tx, started) = oneshot::channel();
-    let cell = levels.clone();
+    let cells = gauges.clone();
     std::thread::Builder::new().name("engine".into()).spawn(move || {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -85,14 +85,15 @@ pub fn start(config: NodeConfig) -> Result<Handle, StartError> {
                 return;
             }
         };
-        runtime.block_on(run(config, commands, event_tx, snapshot_tx, cell, started_tx));
+        runtime.block_on(run(config, commands, event_tx, snapshot_tx, cells, started_tx));
     })?;
     started.blocking_recv().unwrap_or(Err(StartError::Gone))?;
     Ok(Handle {
         commands: command_tx,
         events,
         snapshot,
-        levels,
+        levels: gauges.heard,
+        programme: gauges.programme,
     })
 }
 
@@ -101,7 +102,7 @@ async fn run(
     mut commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
     snapshot: watch::Sender<Arc<Snapshot>>,
-    levels: LevelsCell,
+    gauges: Gauges,
     started: oneshot::Sender<Result<(), StartError>>,
 ) {
     let (endpoint, mut net_events) = match Endpoint::bind_at(config.bind, &config.identity, config.line.clone()) {
@@ -114,7 +115,7 @@ async fn run(
     let (report_tx, mut reports) = mpsc::channel(REPORTS_MAX);
     let (found_tx, mut found) = mpsc::channel(FOUND_MAX);
     let snapshots = config.snapshots;
-    let mut engine = Engine::new(config, endpoint, events, report_tx, levels);
+    let mut engine = Engine::new(config, endpoint, events, report_tx, gauges);
     engine.start_finding(found_tx);
     let _ = started.send(Ok(()));
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -131,7 +132,7 @@ async fn run(
             command = commands.recv() => engine.on_command(command.unwrap_or(Command::Quit)),
             () = tokio::time::sleep_until(clock::instant(timeout.unwrap_or_default())), if timeout.is_some() => engine.on_timeout(),
             _ = second.tick() => engine.on_second(),
-            _ = picture.tick(), if snapshots => { snapshot.send_replace(Arc::new(engine.snapshot())); }
+            _ = picture.tick(), if snapshots => show(&snapshot, engine.snapshot()),
         }
         engine.drain();
     }
@@ -139,4 +140,15 @@ async fn run(
     if snapshots {
         snapshot.send_replace(Arc::new(engine.snapshot()));
     }
+}
+
+/// Hands a picture to the screens unless it shows what they show already: a node that does nothing wakes nobody.
+fn show(screens: &watch::Sender<Arc<Snapshot>>, picture: Snapshot) {
+    screens.send_if_modified(|last| {
+        let news = !picture.is_as_still_as(last);
+        if news {
+            *last = Arc::new(picture);
+        }
+        news
+    });
 }

@@ -150,6 +150,14 @@ impl Outputs {
         }
     }
 
+    /// Whether the sound goes nowhere although a device was asked for.
+    pub fn is_lost(&self) -> bool {
+        match &self.pace {
+            Pace::Device(device) => device.is_lost(),
+            Pace::Clock { .. } => false,
+        }
+    }
+
     /// Times the device ran dry.
     pub fn underruns(&self) -> u64 {
         match &self.pace {

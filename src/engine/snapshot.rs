@@ -15,6 +15,7 @@ use crate::units::{ChannelId, PeerId};
 pub struct Snapshot {
     pub peer: Option<PeerId>,
     pub addrs: Vec<SocketAddr>,
+    /// What this node may pass on at this moment, over all channels; above [`UNLIMITED_BPS`] there is no limit.
     pub upload_limit_bps: u64,
     pub channels: Vec<ChannelView>,
     pub player: Option<PlayerView>,
@@ -23,6 +24,24 @@ pub struct Snapshot {
     pub listings: Arc<Vec<Listing>>,
     pub origins: Vec<OriginState>,
 }
+
+impl Snapshot {
+    /// True when nothing goes on in either picture, no channel, no sound, no show, and the rest is the same: times and
+    /// counters of a channel always move.
+    pub fn is_as_still_as(&self, other: &Snapshot) -> bool {
+        let idle =
+            |picture: &Snapshot| picture.channels.is_empty() && picture.player.is_none() && picture.host.is_none();
+        idle(self)
+            && idle(other)
+            && Arc::ptr_eq(&self.listings, &other.listings)
+            && (self.peer, self.upload_limit_bps) == (other.peer, other.upload_limit_bps)
+            && self.addrs == other.addrs
+            && self.origins == other.origins
+    }
+}
+
+/// From here on an upload limit means that there is none.
+pub const UNLIMITED_BPS: u64 = u64::MAX / 4;
 
 /// One channel this node takes part in.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use crate::engine::channel::{Channel, tag_of};
 use crate::engine::connection::Connection;
 use crate::engine::event::Level;
 use crate::engine::finding::Finding;
-use crate::engine::handle::LevelsCell;
+use crate::engine::handle::Gauges;
 use crate::engine::node::NodeConfig;
 use crate::engine::report::Report;
 use crate::engine::snapshot::{HostView, Role, Snapshot};
@@ -36,7 +36,7 @@ pub struct Engine {
     pub(super) endpoint: Endpoint,
     events: mpsc::Sender<Event>,
     pub(super) reports: mpsc::Sender<Report>,
-    pub(super) levels: LevelsCell,
+    pub(super) gauges: Gauges,
     pub(super) channels: BTreeMap<ChannelId, Channel>,
     pub(super) connections: BTreeMap<PeerId, Connection>,
     pub(super) finding: Finding,
@@ -66,7 +66,7 @@ impl Engine {
         endpoint: Endpoint,
         events: mpsc::Sender<Event>,
         reports: mpsc::Sender<Report>,
-        levels: LevelsCell,
+        gauges: Gauges,
     ) -> Engine {
         let (keeper, library, trouble) = keeping::open(config.state.as_deref());
         let mut engine = Engine {
@@ -77,7 +77,7 @@ impl Engine {
             endpoint,
             events,
             reports,
-            levels,
+            gauges,
             channels: BTreeMap::new(),
             connections: BTreeMap::new(),
             sound: Sound {
@@ -250,12 +250,22 @@ impl Engine {
         Snapshot {
             peer: Some(self.endpoint.peer()),
             addrs: self.endpoint.local_addrs(),
-            upload_limit_bps: self.config.upload_bps.unwrap_or(mesh::config::UPLOAD_DEFAULT_BPS),
+            upload_limit_bps: self.upload_limit_bps(),
             channels: self.channels.values().map(|channel| channel.view(now)).collect(),
             player,
             host: hosting.map(|channel| self.host_view(channel, now)),
             listings: Arc::clone(&self.finding.listings),
             origins: self.finding.origins.clone(),
+        }
+    }
+
+    /// What this node may really pass on: as the person said, else what its meshes allow themselves.
+    fn upload_limit_bps(&self) -> u64 {
+        let own = self.channels.values().map(|channel| channel.mesh.upload_limit_bps());
+        match self.config.upload_bps {
+            Some(said) => said,
+            None if self.channels.is_empty() => mesh::config::UPLOAD_DEFAULT_BPS,
+            None => own.fold(0, u64::saturating_add),
         }
     }
 

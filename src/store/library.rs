@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{GROUPS_MAX, HISTORY_MAX, NAME_MAX_BYTES, NEWEST_MAX, PEERS_KEPT_MAX};
-use crate::units::{ChannelId, Epoch};
+use crate::limits::{BLOCKED_MAX, GROUPS_MAX, HISTORY_MAX, NAME_MAX_BYTES, NEWEST_MAX, PEERS_KEPT_MAX};
+use crate::units::{ChannelId, Epoch, PeerId};
+
+/// The setting that holds blocked peers, separated by spaces.
+const BLOCKED: &str = "blocked";
 
 /// A channel or station that a person marked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +134,31 @@ impl Library {
     /// The newest session known of a channel; zero when none is.
     pub fn newest_epoch(&self, channel: ChannelId) -> Epoch {
         Epoch(self.newest.get(&channel.to_string()).map_or(0, |newest| newest.epoch))
+    }
+
+    /// Peers that a person has blocked for good.
+    pub fn blocked(&self) -> Vec<PeerId> {
+        let kept = self.settings.get(BLOCKED).map(String::as_str).unwrap_or_default();
+        kept.split(' ')
+            .filter_map(|key| key.parse().ok())
+            .take(BLOCKED_MAX)
+            .collect()
+    }
+
+    /// The change that blocks one more; `None` when it is blocked already. The oldest goes when there are
+    /// [`BLOCKED_MAX`].
+    pub fn blocking(&self, peer: PeerId) -> Option<Change> {
+        let mut blocked = self.blocked();
+        if blocked.contains(&peer) {
+            return None;
+        }
+        blocked.push(peer);
+        let from = blocked.len().saturating_sub(BLOCKED_MAX);
+        let keys: Vec<String> = blocked[from..].iter().map(ToString::to_string).collect();
+        Some(Change::Set {
+            key: BLOCKED.to_owned(),
+            value: Some(keys.join(" ")),
+        })
     }
 
     /// Applies a change in memory.
@@ -290,6 +318,21 @@ mod tests {
             ("Night", 5, 2)
         );
         assert_eq!(kept.groups, ["Jazz"]);
+    }
+
+    #[test]
+    fn a_blocked_peer_stays_blocked_and_is_kept_once() {
+        let mut library = Library::default();
+        for n in 0..BLOCKED_MAX + 1 {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&(n as u64).to_be_bytes());
+            let change = library.blocking(PeerId(key)).unwrap();
+            library.apply(&change);
+            assert_eq!(library.blocking(PeerId(key)), None);
+        }
+        let blocked = library.blocked();
+        assert_eq!(blocked.len(), BLOCKED_MAX);
+        assert!(!blocked.contains(&PeerId([0; 32])), "the oldest made room");
     }
 
     #[test]

@@ -246,6 +246,11 @@ impl Mesh {
         std::mem::swap(&mut self.out, outputs);
     }
 
+    /// Bits a second that this mesh allows itself to pass on.
+    pub fn upload_limit_bps(&self) -> u64 {
+        self.upload_bps
+    }
+
     /// When [`Mesh::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<(Time, Timer)> {
         if self.phase == Phase::Left {
