@@ -8,7 +8,6 @@ use crate::engine::broadcast::Broadcast;
 use crate::engine::channel::{Channel, Station, tag_of};
 use crate::engine::command::{Listen, Show};
 use crate::engine::event::Level;
-use crate::engine::handle::LevelsCell;
 use crate::engine::listen::{Feed, Listener};
 use crate::engine::report::Report;
 use crate::engine::snapshot::Role;
@@ -204,12 +203,7 @@ impl Engine {
             key: show.key.clone(),
         });
         let said = (!show.private).then(|| (show.key.clone(), show.language.clone()));
-        // A station that is only listened to is metered where it is heard.
-        let levels = if is_own {
-            self.gauges.programme.clone()
-        } else {
-            LevelsCell::default()
-        };
+        let levels = self.gauges.programme.clone();
         match Broadcast::start(id, show, levels, self.reports.clone()) {
             Ok(broadcast) => channel.broadcast = Some(broadcast),
             Err(error) => return self.refuse(id, 1, error.to_string(), "close some programs and try again"),

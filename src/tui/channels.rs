@@ -7,6 +7,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::engine::listing::{Listing, Origin};
+use crate::engine::place;
 
 /// What the list is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,12 +82,12 @@ impl ChannelList {
         }
     }
 
-    /// Moves the selection to a link, if it is shown.
+    /// Moves the selection to a link's channel, if it is shown; the addresses in the link do not matter.
     pub fn select_link(&mut self, link: &str) {
         if let Some(row) = self
             .rows
             .iter()
-            .position(|index| self.listings[*index as usize].link == link)
+            .position(|index| place(&self.listings[*index as usize].link) == place(link))
         {
             self.selected = row;
         }
@@ -179,11 +180,27 @@ impl ChannelList {
         self.filter();
     }
 
-    /// The favourite before or after a link, in the order of the list.
+    /// The favourite before or after a link's channel, in the order of the list. Those off the air are passed over unless
+    /// all are.
     pub fn favourite_beside(&self, link: Option<&str>, forward: bool) -> Option<&Listing> {
-        let favourites: Vec<&Listing> = self.listings.iter().filter(|listing| listing.favourite).collect();
+        let marked = self
+            .listings
+            .iter()
+            .filter(|listing| listing.favourite && listing.playable);
+        let mut favourites: Vec<&Listing> = marked.collect();
+        if favourites.iter().any(|listing| listing.on_air) {
+            favourites.retain(|listing| listing.on_air || link.is_some_and(|link| place(&listing.link) == place(link)));
+        }
+        favourites.sort_by(|a, b| compare(self.sort, a, b));
+        if self.reversed {
+            favourites.reverse();
+        }
         let count = favourites.len();
-        let at = link.and_then(|link| favourites.iter().position(|listing| listing.link == link));
+        let at = link.and_then(|link| {
+            favourites
+                .iter()
+                .position(|listing| place(&listing.link) == place(link))
+        });
         let next = match (at, forward) {
             _ if count == 0 => return None,
             (Some(at), true) => (at + 1) % count,

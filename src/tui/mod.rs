@@ -12,6 +12,7 @@ pub mod keys;
 pub mod look;
 pub mod model;
 pub mod neighbours;
+pub mod reception;
 pub mod terminal;
 pub mod text;
 pub mod theme;

@@ -11,9 +11,12 @@ use super::heard::Heard;
 use super::journal::Journal;
 use super::keys::{Bindings, Chord};
 use super::look::Look;
-use super::neighbours::Neighbours;
-use crate::engine::Snapshot;
+use super::neighbours::{Neighbours, sorted};
+use super::reception::Reception;
 use crate::engine::snapshot::{ChannelView, HostView, Levels, PlayerState, PlayerView, Role as Part};
+use crate::engine::{Snapshot, place};
+use crate::mesh::stats::Neighbour;
+use crate::units::PeerId;
 
 /// Percent above which a person was never asked for; the engine's scale ends there, too.
 pub const VOLUME_MAX: u8 = 100;
@@ -125,13 +128,25 @@ pub struct Flash {
 }
 
 /// Levels with their held peaks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Meters {
     pub levels: Levels,
     pub held_db: [f32; 2],
     held_at: [Duration; 2],
     /// When anything was last heard.
-    pub sound_at: Duration,
+    sound_at: Option<Duration>,
+}
+
+impl Default for Meters {
+    /// Meters at rest.
+    fn default() -> Meters {
+        Meters {
+            levels: Levels::default(),
+            held_db: [f32::NEG_INFINITY; 2],
+            held_at: [Duration::ZERO; 2],
+            sound_at: None,
+        }
+    }
 }
 
 impl Meters {
@@ -146,13 +161,14 @@ impl Meters {
             }
         }
         if levels.peak_db.iter().any(|peak| *peak > METER_FLOOR_DB) {
-            self.sound_at = now;
+            self.sound_at = Some(now);
         }
     }
 
     /// True while something moves, or did within three seconds.
     pub fn is_moving(&self, now: Duration) -> bool {
-        now.saturating_sub(self.sound_at) < Duration::from_secs(3)
+        self.sound_at
+            .is_some_and(|at| now.saturating_sub(at) < Duration::from_secs(3))
     }
 }
 
@@ -193,7 +209,8 @@ pub enum SpectrumStyle {
 /// The mesh screen's own state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MeshPane {
-    pub selected: usize,
+    /// The neighbour that keys act on; without one, the first of the list.
+    pub selected: Option<PeerId>,
     pub hide_idle: bool,
     /// On small screens: the list instead of the tree.
     pub list: bool,
@@ -220,6 +237,8 @@ pub struct Model {
     pub flash: Option<Flash>,
     pub snapshot: Arc<Snapshot>,
     pub meters: Meters,
+    /// Of our own show, as it leaves.
+    pub programme: Meters,
     pub channels: ChannelList,
     pub mesh: MeshPane,
     pub neighbours: Neighbours,
@@ -237,8 +256,10 @@ pub struct Model {
     pub fade_from: Option<u8>,
     /// A preview that returns to the earlier link.
     pub preview: Option<Preview>,
-    /// The channel last asked for, until the engine shows it.
-    pub joining: Option<(String, Duration)>,
+    /// The channel last asked for, until it plays.
+    pub joining: Option<Joining>,
+    /// How well the channel that is shown came in of late.
+    pub reception: Reception,
     pub stopped: bool,
     /// The spectrum's bands are asked for at this moment.
     pub spectrum_asked: bool,
@@ -247,6 +268,22 @@ pub struct Model {
     /// The same of what is passed on.
     pub upload_history: VecDeque<u32>,
     pub rate_at: Duration,
+}
+
+/// See [`Model::shown`].
+pub fn shown_of(snapshot: &Snapshot) -> Option<&ChannelView> {
+    let channels = &snapshot.channels;
+    let playing = channels.iter().find(|channel| channel.player.is_some());
+    let own = || channels.iter().find(|channel| channel.role == Part::Host);
+    playing.or_else(own).or_else(|| channels.first())
+}
+
+/// What the strip says of a channel that does not sound yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited<'a> {
+    pub name: &'a str,
+    /// Peers found so far.
+    pub peers: usize,
 }
 
 /// Changes that show at once, before the engine has confirmed them: keys pressed quickly build on each other.
@@ -263,7 +300,19 @@ pub struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
     pub until: Duration,
-    pub back_to: Option<String>,
+    /// Link and name of what was heard before.
+    pub back_to: Option<(String, String)>,
+}
+
+/// A channel that was asked for and does not play yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joining {
+    pub name: String,
+    /// What it will be known by, see [`place`]; `None` while it has only a name.
+    pub place: Option<String>,
+    /// What played when it was asked for.
+    pub before: Option<String>,
+    pub since: Duration,
 }
 
 impl Model {
@@ -285,6 +334,7 @@ impl Model {
             flash: None,
             snapshot: Arc::new(Snapshot::default()),
             meters: Meters::default(),
+            programme: Meters::default(),
             channels: ChannelList::default(),
             mesh: MeshPane::default(),
             neighbours: Neighbours::default(),
@@ -299,6 +349,7 @@ impl Model {
             fade_from: None,
             preview: None,
             joining: None,
+            reception: Reception::default(),
             stopped: false,
             spectrum_asked: false,
             rate_history: VecDeque::new(),
@@ -326,8 +377,7 @@ impl Model {
 
     /// The channel that the mesh screen is about: heard, else our own, else any.
     pub fn shown(&self) -> Option<&ChannelView> {
-        let own = || self.snapshot.channels.iter().find(|channel| channel.role == Part::Host);
-        self.playing().or_else(own).or_else(|| self.snapshot.channels.first())
+        shown_of(&self.snapshot)
     }
 
     /// What passes in and out each second, over all channels.
@@ -339,24 +389,87 @@ impl Model {
         )
     }
 
-    /// True while sound should be coming out.
-    pub fn is_sounding(&self) -> bool {
+    /// The channel that is on its way to being heard: asked for, or taken part in without sound so far.
+    pub fn awaited(&self) -> Option<Awaited<'_>> {
+        let channels = &self.snapshot.channels;
+        if let Some(joining) = &self.joining {
+            let known = joining
+                .place
+                .as_deref()
+                .and_then(|at| channels.iter().find(|c| place(&c.link) == at));
+            return Some(Awaited {
+                name: joining.name.as_str(),
+                peers: known.map_or(0, |channel| channel.neighbours.len()),
+            });
+        }
+        let silent = channels.iter().find(|c| c.role == Part::Listener && c.player.is_none());
+        silent.filter(|_| self.playing().is_none()).map(|channel| Awaited {
+            name: channel.name.as_str(),
+            peers: channel.neighbours.len(),
+        })
+    }
+
+    /// The place of what plays, see [`place`].
+    pub fn playing_place(&self) -> Option<&str> {
+        self.playing().map(|channel| place(&channel.link))
+    }
+
+    /// True while what is heard should be sounding.
+    pub fn is_hearing(&self) -> bool {
         self.player().is_some_and(|player| {
             !player.paused && matches!(player.state, PlayerState::Playing | PlayerState::BufferLow)
-        }) || self.show().is_some()
+        })
     }
 
-    /// True while the levels on the screen mean something.
+    /// True while sound should be coming out, here or at our listeners.
+    pub fn is_sounding(&self) -> bool {
+        self.is_hearing() || self.show().is_some()
+    }
+
+    /// Meters of what the strip is about: what is heard, else our own show.
+    pub fn strip_meters(&self) -> &Meters {
+        if self.player().is_none() && self.show().is_some() {
+            &self.programme
+        } else {
+            &self.meters
+        }
+    }
+
+    /// The neighbours of the shown channel in the order of the mesh screen, and which one is selected.
+    pub fn mesh_rows(&self) -> (Vec<&Neighbour>, usize) {
+        let Some(channel) = self.shown() else {
+            return (Vec::new(), 0);
+        };
+        let rows = sorted(&channel.neighbours, self.mesh.hide_idle);
+        let at = rows
+            .iter()
+            .position(|n| Some(n.peer) == self.mesh.selected)
+            .unwrap_or(0);
+        (rows, at)
+    }
+
+    /// True while levels move on the screen.
     pub fn is_metering(&self) -> bool {
-        self.is_sounding() && self.focused && self.meters.is_moving(self.now)
+        let moving = self.meters.is_moving(self.now) || self.programme.is_moving(self.now);
+        self.is_sounding() && self.focused && moving && self.shows_meters()
     }
 
-    /// True while the spectrum is on the screen.
+    fn shows_meters(&self) -> bool {
+        match super::view::Tier::of(self.size) {
+            super::view::Tier::Compact | super::view::Tier::Narrow => {
+                matches!(self.screen, Screen::NowPlaying | Screen::Studio)
+            }
+            super::view::Tier::Strip | super::view::Tier::Medium | super::view::Tier::Full => true,
+        }
+    }
+
+    /// True while the spectrum is on the screen and has something to show.
     pub fn shows_spectrum(&self) -> bool {
         self.screen == Screen::NowPlaying
             && self.settings.spectrum
             && self.focused
-            && self.is_sounding()
+            && self.is_hearing()
+            && self.meters.is_moving(self.now)
             && super::view::Tier::of(self.size).has_spectrum()
     }
 

@@ -207,6 +207,7 @@ pub fn model(screen: Screen, size: (u16, u16), snapshot: Snapshot) -> Model {
     let mut model = model_in(screen, size, Depth::TrueColour, Pack::Unicode);
     drop(update(&mut model, Input::Snapshot(Arc::new(snapshot))));
     drop(update(&mut model, Input::Levels(levels())));
+    drop(update(&mut model, Input::Programme(levels())));
     model
 }
 
@@ -242,6 +243,7 @@ pub fn engine(snapshot: Snapshot) -> (Handle, Engine) {
         events,
         snapshot,
         levels: levels.clone(),
+        programme: LevelsCell::default(),
     };
     (
         handle,

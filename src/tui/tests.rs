@@ -1,6 +1,9 @@
 //! Screens as people see them, keys as they are pressed, and what must never happen.
 #![allow(clippy::disallowed_methods, reason = "figures are measured with a clock")]
 
+mod joining;
+mod over;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,7 +141,10 @@ fn the_strip_has_a_word_for_every_state() {
     silent.host.as_mut().unwrap().silent_for = Duration::from_secs(14);
     let mut relaying = listening(PlayerState::Playing);
     relaying.channels[0].player = None;
-    all.extend([hosting(8), hosting(0), silent, relaying, Snapshot::default()]);
+    relaying.channels[0].role = crate::engine::snapshot::Role::Relay;
+    let mut waiting = listening(PlayerState::Joining);
+    waiting.channels[0].player = None;
+    all.extend([hosting(8), hosting(0), silent, relaying, waiting, Snapshot::default()]);
     for snapshot in all {
         let (_, text) = drawn(&model(Screen::Log, (78, 16), snapshot));
         lines.push_str(text.lines().nth(14).unwrap());
@@ -397,7 +403,7 @@ fn the_sleep_timer_fades_pauses_and_gives_the_volume_back() {
     model.now += Duration::from_secs(50);
     let effects = update(&mut model, Input::Tick);
     assert!(
-        matches!(effects[..], [Effect::Send(Command::SetVolume(36))]),
+        matches!(effects[0], Effect::Send(Command::SetVolume(36))),
         "{effects:?}"
     );
     model.now += Duration::from_secs(11);
@@ -465,7 +471,7 @@ fn a_click_meets_what_is_drawn_there() {
     let (_, text) = drawn(&model);
     let list = text.lines().position(|line| line.contains("44444444 child")).unwrap() as u16;
     drop(click(&mut model, 10, list));
-    assert_eq!(model.mesh.selected, 4);
+    assert_eq!(model.mesh_rows().1, 4);
     let at = text.lines().last().unwrap().find("? help").unwrap();
     let at = super::text::width(&text.lines().last().unwrap()[..at]) as u16;
     drop(click(&mut model, at, 35));

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::action::{Action, Call, Screen};
 use super::keys::{Chord, Meaning};
-use super::model::{Model, Overlay, PENDING, PromptKind};
+use super::model::{Joining, Meters, Model, Overlay, PENDING, PromptKind, shown_of};
 use super::neighbours::push;
 use super::text::clean;
 use super::view;
@@ -39,7 +39,10 @@ pub enum Input {
     Resize(u16, u16),
     Focus(bool),
     Snapshot(Arc<Snapshot>),
+    /// Of what is heard.
     Levels(Levels),
+    /// Of our own show.
+    Programme(Levels),
     Event(Box<Event>),
     /// Something that the surroundings have to say, for the log and the strip.
     Told {
@@ -101,7 +104,12 @@ pub fn update(model: &mut Model, input: Input) -> Vec<Effect> {
         Input::Resize(columns, rows) => model.size = (columns, rows),
         Input::Focus(focused) => model.focused = focused,
         Input::Snapshot(snapshot) => on_snapshot(model, snapshot, &mut effects),
-        Input::Levels(levels) => model.meters.take(levels, model.now),
+        Input::Levels(levels) if model.is_hearing() && model.focused => model.meters.take(levels, model.now),
+        Input::Programme(levels) if model.show().is_some() && model.focused => {
+            model.programme.take(levels, model.now);
+        }
+        // They were on their way when the sound ended.
+        Input::Levels(_) | Input::Programme(_) => {}
         Input::Event(event) => on_event(model, &event),
         Input::Told { text, hint, bad } => {
             let level = if bad {
@@ -122,6 +130,13 @@ pub fn update(model: &mut Model, input: Input) -> Vec<Effect> {
         Input::Tick => {}
     }
     on_time(model, &mut effects);
+    // What does not sound, or is not looked at, is not measured: a meter that stands still would be a lie.
+    if !(model.is_hearing() && model.focused) {
+        model.meters = Meters::default();
+    }
+    if !(model.show().is_some() && model.focused) {
+        model.programme = Meters::default();
+    }
     let wants = model.shows_spectrum();
     if wants != model.spectrum_asked {
         model.spectrum_asked = wants;
@@ -131,7 +146,7 @@ pub fn update(model: &mut Model, input: Input) -> Vec<Effect> {
 }
 
 fn on_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
-    if model.now.saturating_sub(model.pending_since) > PENDING {
+    if model.now.saturating_sub(model.pending_since) >= PENDING {
         model.pending.clear();
     }
     let interrupt = Chord::parse("^c");
@@ -175,15 +190,21 @@ fn on_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
 }
 
 fn on_mouse(model: &mut Model, kind: MouseKind, column: u16, row: u16, effects: &mut Vec<Effect>) {
-    match kind {
-        MouseKind::WheelUp => act::act(model, &Action::Up.into(), effects),
-        MouseKind::WheelDown => act::act(model, &Action::Down.into(), effects),
+    let action = match kind {
+        MouseKind::WheelUp => Action::Up,
+        MouseKind::WheelDown => Action::Down,
         MouseKind::Click => match view::hit(model, column, row) {
-            Some(view::Hit::Tab(screen)) => act::go(model, screen),
-            Some(view::Hit::Row { row, pane }) => lists::on_click(model, row, pane, effects),
-            Some(view::Hit::Verb(action)) => act::act(model, &action.into(), effects),
-            None => {}
+            Some(view::Hit::Tab(screen)) => return act::go(model, screen),
+            Some(view::Hit::Row { row, pane }) => return lists::on_click(model, row, pane, effects),
+            Some(view::Hit::Verb(action)) => action,
+            None => return,
         },
+    };
+    // What lies over the screen comes first.
+    if model.overlay.is_some() {
+        lists::on_overlay_action(model, action, effects);
+    } else {
+        act::act(model, &action.into(), effects);
     }
 }
 
@@ -194,27 +215,39 @@ fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>, effects: &mut Vec<Eff
     model.show_asked();
     let now = model.now;
     let upload = u32::try_from(model.traffic_bps().1 / 100).unwrap_or(u32::MAX);
-    if let Some(channel) = model.shown() {
-        let neighbours = channel.neighbours.clone();
-        let playing = channel.player.is_some();
-        let (id, name, title) = (channel.channel, channel.name.clone(), channel.title.clone());
-        let download = u32::try_from(channel.download_bps / 100).unwrap_or(u32::MAX);
-        model.neighbours.take(&neighbours, now);
+    let snapshot = Arc::clone(&model.snapshot);
+    if let Some(channel) = shown_of(&snapshot) {
+        model.reception.take(channel, now);
+        model.neighbours.take(&channel.neighbours, now);
         if now.saturating_sub(model.rate_at) >= Duration::from_millis(950) {
+            let download = u32::try_from(channel.download_bps / 100).unwrap_or(u32::MAX);
             push(&mut model.rate_history, download);
             push(&mut model.upload_history, upload);
             model.rate_at = now;
         }
-        if playing {
-            model.heard.add(model.wall.unix_s, &name, &title);
-            model.joining = None;
-            if before != Some(id) {
-                sound::recall_volume(model, &id.to_string(), effects);
+        if channel.player.is_some() {
+            model.heard.add(model.wall.unix_s, &channel.name, &channel.title);
+            if before != Some(channel.channel) {
+                sound::recall_volume(model, &channel.channel.to_string(), effects);
             }
         }
     }
-    let count = model.shown().map_or(0, |channel| channel.neighbours.len());
-    model.mesh.selected = model.mesh.selected.min(count.saturating_sub(1));
+    if model
+        .joining
+        .as_ref()
+        .is_some_and(|joining| has_arrived(joining, model))
+    {
+        model.joining = None;
+    }
+}
+
+/// What was asked for plays, and not what played before it.
+fn has_arrived(joining: &Joining, model: &Model) -> bool {
+    match (&joining.place, model.playing_place()) {
+        (_, None) => false,
+        (Some(wanted), Some(playing)) => wanted == playing,
+        (None, Some(playing)) => joining.before.as_deref() != Some(playing),
+    }
 }
 
 fn on_event(model: &mut Model, event: &Event) {
@@ -255,13 +288,16 @@ fn on_event(model: &mut Model, event: &Event) {
 /// What falls due by itself: messages go, previews end, the sleep timer fades and stops.
 fn on_time(model: &mut Model, effects: &mut Vec<Effect>) {
     let now = model.now;
+    if now.saturating_sub(model.pending_since) >= PENDING {
+        model.pending.clear();
+    }
     if model.flash.as_ref().is_some_and(|flash| flash.until <= now) {
         model.flash = None;
     }
     if model
         .joining
         .as_ref()
-        .is_some_and(|(_, since)| now.saturating_sub(*since) > Duration::from_secs(30))
+        .is_some_and(|joining| now.saturating_sub(joining.since) > Duration::from_secs(30))
     {
         model.joining = None;
     }

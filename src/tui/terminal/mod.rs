@@ -252,7 +252,13 @@ impl<'a> Driver<'a> {
             self.levels_at = now;
             let levels = self.handle.levels();
             self.feed(model, Input::Levels(levels), painter, guard)?;
-            self.wish(self.frame_gap);
+            if model.show().is_some() {
+                let levels = self.handle.programme_levels();
+                self.feed(model, Input::Programme(levels), painter, guard)?;
+            }
+            if model.is_metering() {
+                self.wish(self.frame_gap);
+            }
         }
         if self.watches_themes(model) && now >= self.themes_at + Duration::from_secs(1) {
             self.themes_at = now;

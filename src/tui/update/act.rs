@@ -78,7 +78,7 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
         Action::Copy => copy(model, effects),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
-        Action::Back => back(model),
+        Action::Back => back(model, effects),
         Action::Quit => quit(model, effects),
         Action::QuitNow => effects.push(Effect::Quit),
     }
@@ -86,9 +86,9 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
 
 /// Shows a screen.
 pub fn go(model: &mut Model, screen: Screen) {
+    lists::dismiss(model);
     model.screen = screen;
     model.pane = 0;
-    model.overlay = None;
 }
 
 fn show(model: &mut Model, call: &Call) {
@@ -219,8 +219,8 @@ fn copy(model: &mut Model, effects: &mut Vec<Effect>) {
     }
 }
 
-fn back(model: &mut Model) {
-    if model.overlay.take().is_some() {
+fn back(model: &mut Model, effects: &mut Vec<Effect>) {
+    if lists::dismiss(model) || listening::cancel(model, effects) {
         return;
     }
     match model.screen {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::Effect;
 use crate::engine::command::Listen;
-use crate::engine::snapshot::Role as Part;
-use crate::engine::{Command, Link, Target};
-use crate::tui::action::{Action, Call};
+use crate::engine::listing::Listing;
+use crate::engine::snapshot::{PlayerState, Role as Part};
+use crate::engine::{Command, Target, place};
+use crate::tui::action::{Action, Call, Screen};
 use crate::tui::channels::{Shelf, Sort};
-use crate::tui::model::{Model, Preview};
+use crate::tui::model::{Joining, Model, Preview};
 use crate::tui::text::clean;
 
 /// How long a preview lasts.
@@ -45,35 +46,88 @@ fn play(model: &mut Model, argument: &str, effects: &mut Vec<Effect>) {
             return;
         }
         (listing.link.clone(), clean(&listing.name))
-    } else if argument.parse::<Link>().is_ok() {
-        (argument.to_owned(), argument.chars().take(24).collect())
     } else {
-        let wanted = argument.to_lowercase();
-        let starts = |text: &str| text.to_lowercase().starts_with(&wanted);
-        match model.channels.listings.iter().find(|listing| starts(&listing.name)) {
-            Some(listing) => (listing.link.clone(), clean(&listing.name)),
-            None => {
-                model.warn(format!(
-                    "{argument:?} is neither a link nor the beginning of a listed name"
-                ));
-                return;
-            }
+        match named(model, argument) {
+            Ok(found) => found,
+            Err(error) => return model.warn(error),
         }
     };
     model.preview = None;
     listen(model, &link, name, effects);
 }
 
+/// The link and the name that a person means: a link or an address as it is, else a listed name, else its beginning.
+/// What no listing has is left to the engine, which asks around for a while.
+fn named(model: &Model, argument: &str) -> Result<(String, String), String> {
+    match argument.parse::<Target>().map_err(|error| error.to_string())? {
+        Target::Channel(link) => {
+            let name = link.name.clone().unwrap_or_else(|| link.channel.short());
+            return Ok((argument.to_owned(), clean(&name)));
+        }
+        Target::Station(url) => return Ok((url.clone(), clean(&url))),
+        Target::Name(_) => {}
+    }
+    let wanted = argument.trim().to_lowercase();
+    let can_play = |listing: &&Listing| listing.playable && !listing.hidden && listing.on_air;
+    let listed = || model.channels.listings.iter().filter(can_play);
+    let named = |exact: bool| -> Vec<&Listing> {
+        let fits = |name: &str| {
+            if exact {
+                name == wanted
+            } else {
+                name.starts_with(&wanted)
+            }
+        };
+        let mut found: Vec<&Listing> = listed().filter(|l| fits(&l.name.to_lowercase())).collect();
+        found.dedup_by_key(|listing| place(&listing.link));
+        found
+    };
+    let exact = named(true);
+    let found = if exact.is_empty() { named(false) } else { exact };
+    match found.as_slice() {
+        [] => Ok((argument.to_owned(), clean(argument))),
+        [one] => Ok((one.link.clone(), clean(&one.name))),
+        several => {
+            let names = several.iter().take(4).map(|listing| {
+                let key = listing
+                    .channel
+                    .map_or(String::new(), |key| format!(" ({})", key.short()));
+                format!("{}{key}", clean(&listing.name))
+            });
+            let names: Vec<String> = names.collect();
+            let more = if several.len() > 4 { " and others" } else { "" };
+            let names = names.join(", ");
+            Err(format!(
+                "{argument:?} could be {names}{more}: write more of it, or choose it in the list"
+            ))
+        }
+    }
+}
+
 fn listen(model: &mut Model, link: &str, name: String, effects: &mut Vec<Effect>) {
     match link.parse::<Target>() {
         Ok(target) => {
+            let at = match &target {
+                Target::Channel(link) => Some(link.channel.to_string()),
+                Target::Station(url) => Some(url.clone()),
+                Target::Name(_) => None,
+            };
             effects.push(Effect::Send(Command::Listen(Listen {
                 target,
                 http: None,
                 delay: model.hearing.delay,
                 outputs: model.hearing.outputs.clone(),
             })));
-            model.joining = Some((name, model.now));
+            if at.is_some() && at.as_deref() == model.playing_place() {
+                model.joining = None;
+                return;
+            }
+            model.joining = Some(Joining {
+                name,
+                place: at,
+                before: model.playing_place().map(str::to_owned),
+                since: model.now,
+            });
         }
         Err(error) => model.warn(format!("this channel cannot be joined: {error}")),
     }
@@ -84,8 +138,13 @@ fn preview(model: &mut Model, effects: &mut Vec<Effect>) {
         model.warn("nothing here can be previewed");
         return;
     };
+    if model.playing_place() == Some(place(&listing.link)) {
+        return model.tell("this is the one you hear");
+    }
     let (link, name) = (listing.link.clone(), clean(&listing.name));
-    let playing = model.playing().map(|channel| channel.link.clone());
+    let playing = model
+        .playing()
+        .map(|channel| (channel.link.clone(), clean(&channel.name)));
     let back_to = model.preview.take().map_or(playing, |preview| preview.back_to);
     model.preview = Some(Preview {
         until: model.now + PREVIEW,
@@ -98,19 +157,42 @@ fn preview(model: &mut Model, effects: &mut Vec<Effect>) {
 pub fn end_preview(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(preview) = model.preview.take() else { return };
     match preview.back_to {
-        Some(link) => listen(model, &link, String::new(), effects),
+        Some((link, name)) => listen(model, &link, name, effects),
         None => leave(model, effects),
     }
 }
 
+/// Gives up what is being joined, or a preview; false when nothing is under way.
+pub fn cancel(model: &mut Model, effects: &mut Vec<Effect>) -> bool {
+    if model.preview.is_some() {
+        end_preview(model, effects);
+        return true;
+    }
+    let starting = model
+        .player()
+        .is_some_and(|player| player.state == PlayerState::Joining);
+    if model.awaited().is_none() && !starting {
+        return false;
+    }
+    model.joining = None;
+    effects.push(Effect::Send(Command::CancelJoin));
+    model.tell("not joined");
+    true
+}
+
 fn leave(model: &mut Model, effects: &mut Vec<Effect>) {
+    model.preview = None;
+    let waiting = model.awaited().is_some();
+    if waiting {
+        model.joining = None;
+        effects.push(Effect::Send(Command::CancelJoin));
+    }
     match model.playing() {
         Some(channel) => {
-            effects.push(Effect::Send(Command::Leave {
-                channel: channel.channel,
-            }));
-            model.preview = None;
+            let channel = channel.channel;
+            effects.push(Effect::Send(Command::Leave { channel }));
         }
+        None if waiting => {}
         None => model.warn("nothing is playing"),
     }
 }
@@ -131,17 +213,15 @@ fn recast(model: &mut Model, effects: &mut Vec<Effect>) {
 }
 
 fn play_favourite(model: &mut Model, forward: bool, effects: &mut Vec<Effect>) {
-    let current = model.playing().map(|channel| channel.channel);
-    let link = current.and_then(|id| {
-        let listing = model
-            .channels
-            .listings
-            .iter()
-            .find(|listing| listing.channel == Some(id));
-        listing.map(|listing| listing.link.clone())
-    });
-    match model.channels.favourite_beside(link.as_deref(), forward).cloned() {
+    let current = model
+        .joining
+        .as_ref()
+        .and_then(|joining| joining.place.as_deref())
+        .or_else(|| model.playing_place())
+        .map(str::to_owned);
+    match model.channels.favourite_beside(current.as_deref(), forward).cloned() {
         Some(listing) => {
+            model.preview = None;
             model.channels.select_link(&listing.link);
             listen(model, &listing.link, clean(&listing.name), effects);
         }
@@ -179,21 +259,47 @@ fn arrange(model: &mut Model, call: &Call) {
     list.filter();
 }
 
+/// Marks or hides the selected channel; away from the list a favourite is made of what plays.
 fn mark(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
-    let Some(listing) = model.channels.selected() else {
-        return;
+    let listed = |link: &str| {
+        let all = model.channels.listings.iter();
+        all.clone().find(|listing| place(&listing.link) == place(link))
+    };
+    let playing = model.playing().map(|channel| {
+        let known = listed(&channel.link);
+        let (marked, hidden) = known.map_or((false, false), |listing| (listing.favourite, listing.hidden));
+        (channel.link.clone(), clean(&channel.name), marked, hidden)
+    });
+    let selected = model.channels.selected().map(|listing| {
+        (
+            listing.link.clone(),
+            clean(&listing.name),
+            listing.favourite,
+            listing.hidden,
+        )
+    });
+    let chosen = if model.screen == Screen::Channels {
+        selected.or(playing)
+    } else {
+        playing
+    };
+    let Some((link, name, favourite, hidden)) = chosen else {
+        return model.warn("no channel is selected");
     };
     let command = if action == Action::Favourite {
+        let words = if favourite {
+            "no favourite any more"
+        } else {
+            "a favourite"
+        };
+        model.tell(format!("{name} is {words}"));
         Command::SetFavourite {
-            link: listing.link.clone(),
-            name: clean(&listing.name),
-            on: !listing.favourite,
+            link,
+            name,
+            on: !favourite,
         }
     } else {
-        Command::SetHidden {
-            link: listing.link.clone(),
-            on: !listing.hidden,
-        }
+        Command::SetHidden { link, on: !hidden }
     };
     effects.push(Effect::Send(command));
 }

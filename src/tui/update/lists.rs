@@ -42,10 +42,9 @@ pub fn walk(model: &mut Model, action: Action) {
             model.channels.selected = step(model.channels.selected, model.channels.rows.len(), page, action);
         }
         Screen::Mesh => {
-            let count = model.shown().map_or(0, |channel| {
-                crate::tui::neighbours::sorted(&channel.neighbours, model.mesh.hide_idle).len()
-            });
-            model.mesh.selected = step(model.mesh.selected, count, page, action);
+            let (rows, at) = model.mesh_rows();
+            let to = step(at, rows.len(), page, action);
+            model.mesh.selected = rows.get(to).map(|neighbour| neighbour.peer);
         }
         Screen::Log => {
             let count = model.journal.visible().len();
@@ -91,7 +90,10 @@ pub fn on_click(model: &mut Model, row: usize, pane: usize, effects: &mut Vec<Ef
             }
             model.channels.selected = row;
         }
-        Screen::Mesh => model.mesh.selected = row,
+        Screen::Mesh => {
+            let peer = model.mesh_rows().0.get(row).map(|neighbour| neighbour.peer);
+            model.mesh.selected = peer;
+        }
         Screen::Log => {
             model.journal.selected = row.min(model.journal.visible().len().saturating_sub(1));
             model.journal.follow = false;
@@ -109,10 +111,7 @@ pub fn on_overlay_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>
         Overlay::Help { typed, selected, all } => on_help_key(model, chord, (typed, selected, all), effects),
         Overlay::Ask { call, .. } => {
             let yes = chord.code == KeyCode::Enter || matches!(chord.typed(), Some('y' | 'Y'));
-            if yes {
-                run(model, &call, effects);
-            }
-            model.overlay = None;
+            answer(model, &call, yes, effects);
         }
         Overlay::Words { .. } => {
             model.overlay = None;
@@ -128,6 +127,55 @@ pub fn on_overlay_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>
     true
 }
 
+fn answer(model: &mut Model, call: &Call, yes: bool, effects: &mut Vec<Effect>) {
+    if yes {
+        run(model, call, effects);
+    }
+    model.overlay = None;
+}
+
+/// What the mouse asks for while something lies over the screen: its hints and the wheel are for that, not for the screen.
+pub fn on_overlay_action(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let Some(overlay) = model.overlay.clone() else { return };
+    let down = matches!(action, Action::Down);
+    match (overlay, action) {
+        (_, Action::Back) => drop(dismiss(model)),
+        (Overlay::Ask { call, .. }, Action::Play) => answer(model, &call, true, effects),
+        (Overlay::Help { typed, selected, all }, _) => {
+            let code = match action {
+                Action::Play => KeyCode::Enter,
+                Action::Up => KeyCode::Up,
+                Action::Down => KeyCode::Down,
+                Action::NextPane => KeyCode::Tab,
+                _ => return,
+            };
+            let chord = Chord {
+                code,
+                mods: crossterm::event::KeyModifiers::NONE,
+            };
+            on_help_key(model, chord, (typed, selected, all), effects);
+        }
+        (_, Action::Up | Action::Down) => {
+            let last = overlay_rows(model).saturating_sub(1);
+            if let Some(selected) = selected_row(model) {
+                *selected = if down {
+                    (*selected + 1).min(last)
+                } else {
+                    selected.saturating_sub(1)
+                };
+            }
+            preview_theme(model);
+        }
+        (_, Action::Play) => {
+            if let Some(row) = selected_row(model).map(|row| *row) {
+                choose(model, row, effects);
+            }
+        }
+        (Overlay::Titles { selected }, Action::TagTitle) => drop(model.heard.tag(selected)),
+        (_, _) => {}
+    }
+}
+
 fn on_list_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
     let call = match model.bindings.meaning(&[chord], model.screen) {
         Meaning::Call(call) => Some(call.action),
@@ -141,12 +189,12 @@ fn on_list_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
     let in_settings = matches!(model.overlay, Some(Overlay::Settings { .. }));
     let in_titles = matches!(model.overlay, Some(Overlay::Titles { .. }));
     match (chord.code, call) {
-        (KeyCode::Esc, _) => close(model, false, effects),
+        (KeyCode::Esc, _) => drop(dismiss(model)),
         (KeyCode::Enter, _) => choose(model, row, effects),
         (_, Some(Action::Left | Action::Right)) if in_settings => choose(model, row, effects),
         (_, Some(Action::TagTitle)) if in_titles => drop(model.heard.tag(row)),
         (_, Some(Action::Copy)) if in_titles => choose(model, row, effects),
-        (_, Some(Action::Quit | Action::Theme | Action::Settings | Action::Titles)) => close(model, false, effects),
+        (_, Some(Action::Quit | Action::Theme | Action::Settings | Action::Titles)) => drop(dismiss(model)),
         (code, action) => {
             let to = match (code, action) {
                 (KeyCode::Char('g'), _) => 0,
@@ -194,20 +242,34 @@ fn preview_theme(model: &mut Model) {
     }
 }
 
-fn close(model: &mut Model, chosen: bool, effects: &mut Vec<Effect>) {
-    if let Some(Overlay::Themes { before, .. }) = model.overlay.take() {
-        if chosen {
-            model.settings.theme = model.look.wanted.clone();
-            effects.push(Effect::SaveSettings);
-        } else {
+/// Takes away what lies over the screen, and a theme that was only tried with it; false when nothing lies there.
+pub fn dismiss(model: &mut Model) -> bool {
+    match model.overlay.take() {
+        Some(Overlay::Themes { before, .. }) => {
             look::wear(model, &before);
+            true
         }
+        Some(
+            Overlay::Help { .. }
+            | Overlay::Settings { .. }
+            | Overlay::Titles { .. }
+            | Overlay::Words { .. }
+            | Overlay::Ask { .. }
+            | Overlay::Rebind { .. },
+        ) => true,
+        None => false,
     }
+}
+
+fn keep_theme(model: &mut Model, effects: &mut Vec<Effect>) {
+    model.overlay = None;
+    model.settings.theme = model.look.wanted.clone();
+    effects.push(Effect::SaveSettings);
 }
 
 fn choose(model: &mut Model, row: usize, effects: &mut Vec<Effect>) {
     match &model.overlay {
-        Some(Overlay::Themes { .. }) => close(model, true, effects),
+        Some(Overlay::Themes { .. }) => keep_theme(model, effects),
         Some(Overlay::Settings { .. }) => change_setting(model, row, effects),
         Some(Overlay::Titles { .. }) => {
             let title = model.heard.newest().nth(row).map(|title| title.title.clone());

@@ -2,9 +2,9 @@
 
 use super::{Effect, ask, words};
 use crate::engine::Command;
+use crate::engine::snapshot::UNLIMITED_BPS;
 use crate::tui::action::{Action, Call};
 use crate::tui::model::{Model, Overlay, PromptKind};
-use crate::tui::neighbours;
 
 /// Applies a call about the mesh.
 pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
@@ -22,9 +22,8 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
 }
 
 fn inspect(model: &mut Model) {
-    let Some(channel) = model.shown() else { return };
-    let list = neighbours::sorted(&channel.neighbours, model.mesh.hide_idle);
-    let Some(neighbour) = list.get(model.mesh.selected) else {
+    let (rows, at) = model.mesh_rows();
+    let (Some(channel), Some(neighbour)) = (model.shown(), rows.get(at)) else {
         return;
     };
     let lines = words::neighbour(model, channel, neighbour);
@@ -35,9 +34,8 @@ fn inspect(model: &mut Model) {
 }
 
 fn block(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(channel) = model.shown() else { return };
-    let list = neighbours::sorted(&channel.neighbours, model.mesh.hide_idle);
-    let Some(peer) = list.get(model.mesh.selected).map(|neighbour| neighbour.peer) else {
+    let (rows, at) = model.mesh_rows();
+    let Some(peer) = rows.get(at).map(|neighbour| neighbour.peer) else {
         return;
     };
     // The question is the second press that a destructive key needs.
@@ -56,7 +54,10 @@ fn block(model: &mut Model, effects: &mut Vec<Effect>) {
 
 fn upload(model: &mut Model, argument: &str, effects: &mut Vec<Effect>) {
     if argument.is_empty() {
-        let now = words::rate(model.snapshot.upload_limit_bps);
+        let now = match model.snapshot.upload_limit_bps {
+            UNLIMITED_BPS.. => String::new(),
+            bps => words::rate(bps),
+        };
         ask(model, PromptKind::Upload, &now);
         return;
     }

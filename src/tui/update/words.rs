@@ -88,6 +88,26 @@ pub fn decibels(db: f32, minus: &str) -> String {
     }
 }
 
+/// Short-term loudness in words; empty while there is none.
+pub fn loudness(meters: &crate::tui::model::Meters, minus: &str) -> String {
+    let loudness = meters.levels.loudness;
+    if loudness.is_finite() && loudness > -90.0 {
+        let sign = if loudness < 0.0 { minus } else { "" };
+        format!("{sign}{:.1} LUFS", loudness.abs())
+    } else {
+        String::new()
+    }
+}
+
+/// An upload limit; above everything is none.
+pub fn limit(bps: u64) -> String {
+    match bps {
+        0 => "listen only".to_owned(),
+        crate::engine::snapshot::UNLIMITED_BPS.. => "no limit".to_owned(),
+        bps => rate(bps),
+    }
+}
+
 /// A message with what to do after it.
 pub fn with_hint(message: &str, hint: &str) -> String {
     let message = crate::tui::text::clean(message);

@@ -12,7 +12,7 @@ use crate::engine::snapshot::ChannelView;
 use crate::mesh::stats::Neighbour;
 use crate::tui::action::Action;
 use crate::tui::model::Model;
-use crate::tui::neighbours::{Tie, sorted};
+use crate::tui::neighbours::Tie;
 use crate::tui::text::clean;
 use crate::tui::theme::Role;
 
@@ -88,16 +88,50 @@ fn split_full(area: Rect) -> Split {
     }
 }
 
-/// The row of a neighbour at a place of the screen.
+/// The neighbour at a place of the screen, in the list or in the drawing.
 pub fn row_at(model: &Model, area: Rect, tier: Tier, column: u16, row: u16) -> Option<Hit> {
-    let list = split(model, area, tier).list?;
+    let split = split(model, area, tier);
+    let (rows, selected) = model.mesh_rows();
+    let inside = |r: &Rect| (r.x..r.right()).contains(&column) && (r.y..r.bottom()).contains(&row);
+    if let Some(tree) = split.tree.filter(inside) {
+        let inner = inner_of(tree, tier);
+        let channel = model.shown()?;
+        let peer = if has_map(inner) {
+            map::peer_at(inner, column, row, channel, &rows)
+        } else {
+            tree::peer_at(inner.height, row.checked_sub(inner.y)?, channel, &rows)
+        }?;
+        let row = rows.iter().position(|neighbour| neighbour.peer == peer)?;
+        return Some(Hit::Row { row, pane: 0 });
+    }
+    let list = split.list.filter(inside)?;
     let head = 1 + u16::from(tier >= Tier::Medium);
-    let offset = usize::from(row.checked_sub(list.y + head).filter(|at| at + head < list.height)?);
-    let inside = (list.x..list.right()).contains(&column);
-    let neighbours = sorted(&model.shown()?.neighbours, model.mesh.hide_idle).len();
+    let offset = usize::from(row.checked_sub(list.y + head)?);
     let room = usize::from(list.height.saturating_sub(head + u16::from(tier >= Tier::Medium)));
-    let at = first_shown(model.mesh.selected, neighbours, room) + offset;
-    (inside && at < neighbours).then_some(Hit::Row { row: at, pane: 0 })
+    let at = first_shown(selected, rows.len(), room) + offset;
+    (offset < room && at < rows.len()).then_some(Hit::Row { row: at, pane: 0 })
+}
+
+/// Whether the drawing from left to right has room.
+fn has_map(inner: Rect) -> bool {
+    inner.width >= map::CELLS && inner.height >= 12
+}
+
+fn inner_of(area: Rect, tier: Tier) -> Rect {
+    if tier >= Tier::Medium {
+        Rect {
+            x: area.x + 2,
+            y: area.y + 1,
+            width: area.width.saturating_sub(4),
+            height: area.height.saturating_sub(2),
+        }
+    } else {
+        Rect {
+            x: area.x + 1,
+            width: area.width.saturating_sub(2),
+            ..area
+        }
+    }
 }
 
 /// Draws the screen.
@@ -105,24 +139,24 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     let Some(channel) = model.shown() else {
         return nowhere(model, pen, area);
     };
-    let neighbours = sorted(&channel.neighbours, model.mesh.hide_idle);
+    let (neighbours, at) = model.mesh_rows();
+    let selected = neighbours.get(at).copied();
     let split = split(model, area, tier);
     if let Some(tree) = split.tree {
         let title = format!("Mesh · {}", clean(&channel.name));
         let inner = framed(pen, tree, tier, &title, &audience(channel), true);
-        if inner.width >= map::CELLS && inner.height >= 12 {
-            map::draw(model, pen, inner, channel, &neighbours);
+        if has_map(inner) {
+            map::draw(pen, inner, channel, &neighbours, selected);
         } else {
-            tree::draw(model, pen, inner, channel, &neighbours);
+            tree::draw(model, pen, inner, channel, &neighbours, selected);
         }
     }
     if let Some(list) = split.list {
         let fact = format!("by role · {} of {}", neighbours.len(), channel.neighbours.len());
         let inner = framed(pen, list, tier, "Peers", &fact, split.tree.is_none());
-        peers::draw(model, pen, inner, channel, &neighbours);
+        peers::draw(model, pen, inner, channel, &neighbours, at);
     }
     if let Some(detail) = split.detail {
-        let selected = neighbours.get(model.mesh.selected).copied();
         aside::peer(model, pen, detail, channel, selected);
     }
     aside::giving(model, pen, split.giving, channel, tier);
@@ -152,11 +186,7 @@ fn framed(pen: &mut Pen<'_>, area: Rect, tier: Tier, title: &str, fact: &str, fo
         let title_role = if focused { Role::Title } else { Role::Dim };
         pen.pane(area, &[(title, title_role)], &[(fact, Role::Dim)], focused)
     } else {
-        Rect {
-            x: area.x + 1,
-            width: area.width.saturating_sub(2),
-            ..area
-        }
+        inner_of(area, tier)
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Pen, Tier, from};
 use crate::tui::model::Model;
 use crate::tui::text::{clean, width};
 use crate::tui::theme::Role;
-use crate::tui::update::words::{clock, decibels};
+use crate::tui::update::words::{clock, decibels, loudness};
 
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
@@ -148,12 +148,7 @@ fn split_title(text: &str) -> (String, String) {
 
 fn level_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let minus = pen.glyphs().minus.clone();
-    let loudness = model.meters.levels.loudness;
-    let fact = if loudness.is_finite() && loudness > -90.0 {
-        format!("{minus}{:.1} LUFS", loudness.abs())
-    } else {
-        String::new()
-    };
+    let fact = loudness(model.strip_meters(), &minus);
     let inner = pen.pane(area, &[("Level and buffer", Role::Dim)], &[(&fact, Role::Dim)], false);
     for (row, letter) in ["L", "R"].iter().enumerate() {
         level_row(model, pen, inner, row, letter);
@@ -193,7 +188,7 @@ fn level_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 
 fn level_row(model: &Model, pen: &mut Pen<'_>, inner: Rect, side: usize, letter: &str) {
     let minus = pen.glyphs().minus.clone();
-    let meters = &model.meters;
+    let meters = model.strip_meters();
     let cells = inner.width.saturating_sub(26).max(8);
     let row = side as u16;
     let x = pen.line(inner, row, &[(letter, Role::Dim), (" ", Role::Fg)]);

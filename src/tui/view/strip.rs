@@ -1,27 +1,29 @@
 //! The strip at the bottom: what is heard, always in the same place, in every state.
 
+mod small;
 mod state;
 
+pub use small::small;
 pub use state::state;
 
 use ratatui::layout::Rect;
 
 use super::{Pen, from};
 use crate::engine::snapshot::PlayerState;
-use crate::tui::model::{METER_FLOOR_DB, Model};
+use crate::tui::model::Model;
 use crate::tui::text::width;
 use crate::tui::theme::Role;
 use crate::tui::update::words::{clock, decibels, rate};
 
 /// Two lines in a frame.
 pub fn framed(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let (health, role) = health(model, pen);
+    let health = health(model, pen);
     let title = if model.show().is_some() && model.player().is_none() {
         "On air"
     } else {
         "Listening"
     };
-    let inner = pen.pane(area, &[(title, Role::Dim)], &[(&health, role)], false);
+    let inner = pen.pane(area, &[(title, Role::Dim)], &[(&health.text(), health.role)], false);
     let state = state(model, pen);
     let name_cells = width(&state.name).min(30);
     let name = pen.fitted(&state.name, name_cells);
@@ -48,62 +50,115 @@ pub fn framed(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     meters(model, pen, inner);
 }
 
+/// Cells of the parts of the second line: what people set comes first, the meters take what is left.
+struct Room {
+    meter: u16,
+    buffer: u16,
+    /// Whether the word stands before the buffer's bar.
+    word: bool,
+}
+
+/// Letters, numbers and gaps around two meters.
+const METER_WORDS: u16 = 19;
+/// The numbers after the buffer's bar and a gap.
+const BUFFER_WORDS: u16 = 11;
+
+impl Room {
+    fn of(width: u16, tail: u16) -> Room {
+        let free = width.saturating_sub(tail + METER_WORDS + BUFFER_WORDS);
+        let of = |buffer: u16, word: u16| Room {
+            meter: (free.saturating_sub(buffer + word) / 2).min(18),
+            buffer,
+            word: word > 0,
+        };
+        let choices = [of(12, 7), of(8, 7), of(8, 0), of(0, 0)];
+        let [first, .., last] = choices.each_ref().map(|room| room.meter);
+        let wanted = if first >= 10 { 10 } else { last.min(6) };
+        choices.into_iter().find(|room| room.meter >= wanted).unwrap_or(Room {
+            meter: 0,
+            buffer: 0,
+            word: false,
+        })
+    }
+}
+
 fn meters(model: &Model, pen: &mut Pen<'_>, inner: Rect) {
     if model.player().is_none() && model.show().is_none() {
         let hint = "A channel that plays shows its level, its buffer and its volume here.";
         pen.line(inner, 1, &[(hint, Role::Muted)]);
         return;
     }
-    let levels = &model.meters;
+    let tail = set_by_people(model, pen, inner.width >= 100);
+    let tail: Vec<(&str, Role)> = tail.iter().map(|(text, role)| (text.as_str(), *role)).collect();
+    let cells: usize = tail.iter().map(|(text, _)| width(text)).sum();
+    pen.line_right(inner, 1, &tail);
+    let room = Room::of(inner.width, cells as u16 + 2);
     let minus = pen.glyphs().minus.clone();
-    let wide = inner.width >= 100;
-    let cells = if wide { 18 } else { 14 };
-    let mut x = inner.x;
+    let meters = *model.strip_meters();
+    let left = Rect {
+        width: inner.width.saturating_sub(cells as u16 + 1),
+        ..inner
+    };
+    let mut x = left.x;
     for (side, letter) in ["L", "R"].iter().enumerate() {
-        let at = from(inner, x);
-        x = pen.line(at, 1, &[(letter, Role::Dim), (" ", Role::Fg)]);
-        let at = from(inner, x);
-        x = pen.meter(at, 1, cells, levels.levels.rms_db[side], levels.held_db[side]);
-        let at = from(inner, x);
-        let number = pen.right(&decibels(levels.levels.peak_db[side], &minus), 4);
-        x = pen.line(
-            at,
-            1,
-            &[
-                (&number, Role::Fg),
-                (if side == 1 { " dB  " } else { "  " }, Role::Muted),
-            ],
-        );
+        x = pen.line(from(left, x), 1, &[(letter, Role::Dim), (" ", Role::Fg)]);
+        if room.meter >= 4 {
+            x = pen.meter(
+                from(left, x),
+                1,
+                room.meter,
+                meters.levels.rms_db[side],
+                meters.held_db[side],
+            );
+        }
+        let number = pen.right(&decibels(meters.levels.peak_db[side], &minus), 4);
+        let unit = if side == 1 { " dB  " } else { "  " };
+        x = pen.line(from(left, x), 1, &[(&number, Role::Fg), (unit, Role::Muted)]);
     }
     let Some(player) = model.player() else { return };
-    let mut at = from(inner, x);
-    x = pen.line(at, 1, &[("buffer ", Role::Dim)]);
-    at = from(inner, x);
-    x = buffer_bar(model, pen, at, 1, if wide { 12 } else { 8 });
-    at = from(inner, x);
+    if room.word {
+        x = pen.line(from(left, x), 1, &[("buffer ", Role::Dim)]);
+    }
+    if room.buffer > 0 {
+        x = buffer_bar(model, pen, from(left, x), 1, room.buffer);
+    }
     let held = format!(
-        " {:.1}/{:.0} s   ",
+        " {:.1}/{:.0} s",
         player.buffer.as_secs_f64(),
         player.wanted_delay.as_secs_f64().ceil()
     );
-    x = pen.line(at, 1, &[(&held, Role::Fg)]);
-    at = from(inner, x);
-    let volume = if player.muted {
-        "vol muted".to_owned()
-    } else {
-        format!("vol {} %", player.volume)
-    };
-    let mut tail = vec![(volume.as_str(), if player.muted { Role::Warn } else { Role::Fg })];
-    let sleep = model
-        .sleep_at
-        .map(|at| format!("   sleep {}", clock(at.saturating_sub(model.now))));
-    if let Some(sleep) = &sleep {
-        tail.push((sleep, Role::Dim));
+    pen.line(from(left, x), 1, &[(&held, Role::Fg)]);
+}
+
+/// Volume, recording and sleep timer: what people set is never cut in favour of what moves by itself.
+fn set_by_people(model: &Model, pen: &Pen<'_>, wide: bool) -> Vec<(String, Role)> {
+    let glyphs = pen.glyphs();
+    let mut parts = Vec::new();
+    match model.player() {
+        Some(player) if player.muted => parts.push(("vol muted".to_owned(), Role::Warn)),
+        Some(player) => {
+            if wide {
+                let full = usize::from(player.volume.min(100)) * 7 / 100;
+                parts.push(("vol ".to_owned(), Role::Dim));
+                parts.push((glyphs.bar_left.clone(), Role::Muted));
+                parts.push((glyphs.bar_full.repeat(full), Role::Accent));
+                parts.push((glyphs.bar_empty.repeat(7 - full), Role::MeterEmpty));
+                parts.push((glyphs.bar_right.clone(), Role::Muted));
+                parts.push((format!("{:>3} %", player.volume), Role::Fg));
+            } else {
+                parts.push((format!("vol {} %", player.volume), Role::Fg));
+            }
+        }
+        None => {}
     }
-    if player.recording.is_some() {
-        tail.push(("   rec", Role::Rec));
+    if model.player().is_some_and(|player| player.recording.is_some()) {
+        parts.push((format!("  {} rec", glyphs.live), Role::Rec));
     }
-    pen.line(at, 1, &tail);
+    if let Some(at) = model.sleep_at {
+        let left = clock(at.saturating_sub(model.now));
+        parts.push((format!("  sleep {left}"), Role::Dim));
+    }
+    parts
 }
 
 /// The buffer against the wanted delay.
@@ -137,7 +192,7 @@ pub fn facts(model: &Model) -> String {
     if channel.role == crate::engine::snapshot::Role::Host {
         return format!("{codec} {}", rate(u64::from(channel.bitrate_bps)));
     }
-    let missed = (1.0 - channel.continuity.clamp(0.0, 1.0)) * 100.0;
+    let missed = model.reception.missed_share(channel) * 100.0;
     format!(
         "{hops}{} ms · loss {missed:.1} % · {codec} {}",
         channel.lag.as_millis(),
@@ -145,28 +200,53 @@ pub fn facts(model: &Model) -> String {
     )
 }
 
-/// Mark, word and number of the mesh's health for the channel that is heard.
-pub fn health(model: &Model, pen: &Pen<'_>) -> (String, Role) {
+/// How the channel that is heard comes in: a mark, words and the next step.
+pub struct Health<'a> {
+    pub mark: &'a str,
+    pub words: String,
+    pub role: Role,
+}
+
+impl Health<'_> {
+    /// Mark and words together.
+    pub fn text(&self) -> String {
+        format!("{} {}", self.mark, self.words).trim_end().to_owned()
+    }
+}
+
+/// Below this share of chunks in time over the last minute a person hears that something is wrong.
+const CONTINUITY_GOOD: f64 = 0.995;
+
+/// Mark, word and number of the health of what is heard.
+pub fn health<'a>(model: &Model, pen: &Pen<'a>) -> Health<'a> {
     let glyphs = pen.glyphs();
-    let Some(channel) = model.playing() else {
-        return (String::new(), Role::Muted);
+    let of = |mark: &'a str, words: &str, role| Health {
+        mark,
+        words: words.to_owned(),
+        role,
     };
+    let Some((channel, player)) = model.playing().and_then(|c| c.player.as_ref().map(|p| (c, p))) else {
+        return of("", "", Role::Muted);
+    };
+    match player.state {
+        PlayerState::NoOutput => return of(&glyphs.closed, "no sound out · 5", Role::Error),
+        PlayerState::Joining => return of(&glyphs.joining, "joining", Role::Accent),
+        PlayerState::BufferLow => return of(&glyphs.warn, "buffer low · w", Role::Warn),
+        PlayerState::Reconnecting => return of(&glyphs.reconnect, "nothing comes in · c", Role::Warn),
+        PlayerState::OffAir => return of(&glyphs.stop, "off air", Role::Muted),
+        PlayerState::Playing => {}
+    }
     let total = channel.parents.len();
     let fed = channel.parents.iter().flatten().count();
+    let in_time = 1.0 - model.reception.missed_share(channel);
     if total > 0 && fed < total {
-        return (format!("{} {fed} of {total} stripes fed · w", glyphs.warn), Role::Warn);
+        of(&glyphs.warn, &format!("{fed} of {total} stripes fed · w"), Role::Warn)
+    } else if in_time < CONTINUITY_GOOD {
+        let words = format!("{:.1} % in time this minute · w", in_time * 100.0);
+        of(&glyphs.warn, &words, Role::Warn)
+    } else {
+        of(&glyphs.room, "healthy", Role::Ok)
     }
-    if channel.continuity < 0.995 && channel.chunks_due > 0 {
-        return (
-            format!(
-                "{} {:.1} % arrived in time · w",
-                glyphs.warn,
-                channel.continuity * 100.0
-            ),
-            Role::Warn,
-        );
-    }
-    (format!("{} healthy", glyphs.room), Role::Ok)
 }
 
 /// A rule and one line.
@@ -178,7 +258,7 @@ pub fn compact(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         ..area
     };
     let state = state(model, pen);
-    let tail = tail(model);
+    let tail = tail(model, area.width < 58);
     let bar_cells: u16 = if model.player().is_some() && area.width >= 50 {
         10
     } else {
@@ -213,65 +293,24 @@ pub fn compact(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     pen.line(at, 1, &[(&tail, Role::Fg)]);
 }
 
-fn tail(model: &Model) -> String {
-    match (model.player(), model.show()) {
+/// Buffer, volume, recording and sleep timer, or the time on air, in few cells.
+fn tail(model: &Model, short: bool) -> String {
+    let mut tail = match (model.player(), model.show()) {
         (Some(player), _) => {
             let volume = if player.muted {
                 "mute".to_owned()
             } else {
                 format!("{}%", player.volume)
             };
-            format!("{:.1}s {volume}", player.buffer.as_secs_f64())
+            let recording = if player.recording.is_some() { " rec" } else { "" };
+            format!("{:.1}s {volume}{recording}", player.buffer.as_secs_f64())
         }
         (None, Some(show)) => clock(show.on_air),
         (None, None) => String::new(),
-    }
-}
-
-/// One or two lines without any frame, for the smallest terminals.
-pub fn small(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let state = state(model, pen);
-    let dot = format!(" {} ", pen.glyphs().dot);
-    let mut parts = vec![(state.mark.as_str(), state.role), (" ", Role::Fg)];
-    if state.word != "PLAYING" {
-        parts.extend([(state.word, state.role), (" ", Role::Fg)]);
-    }
-    parts.extend([
-        (state.name.as_str(), Role::Title),
-        (dot.as_str(), Role::Muted),
-        (state.detail.as_str(), Role::Fg),
-    ]);
-    pen.line(area, 0, &parts);
-    if area.height < 2 {
-        return;
-    }
-    let (health, role) = match model.playing() {
-        Some(channel) => (
-            format!("{} {} ms  ", pen.glyphs().room, channel.lag.as_millis()),
-            health(model, pen).1,
-        ),
-        None => (String::new(), Role::Muted),
     };
-    let mut x = pen.line(area, 1, &[(&health, role)]);
-    if model.player().is_some() {
-        let at = from(area, x);
-        x = buffer_bar(model, pen, at, 1, 10);
-    }
-    let column = |db: f32| {
-        let share = (db.max(METER_FLOOR_DB) - METER_FLOOR_DB) / -METER_FLOOR_DB;
-        pen.glyphs().column((share * 8.0).round() as usize)
-    };
-    let [left, right] = model.meters.levels.rms_db;
-    let sounding = model.player().is_some() || model.show().is_some();
-    let levels = if sounding {
-        format!("  L{}R{}  ", column(left), column(right))
-    } else {
-        String::new()
-    };
-    let mut tail = tail(model);
     if let Some(at) = model.sleep_at {
-        tail.push_str(&format!("  sleep {}", clock(at.saturating_sub(model.now))));
+        let word = if short { "z" } else { "sleep" };
+        tail.push_str(&format!(" {word} {}", clock(at.saturating_sub(model.now))));
     }
-    let at = from(area, x);
-    pen.line(at, 1, &[(&levels, Role::MeterLow), (&tail, Role::Fg)]);
+    tail
 }

@@ -8,7 +8,7 @@ use crate::tui::action::Action;
 use crate::tui::model::Model;
 use crate::tui::text::clean;
 use crate::tui::theme::Role;
-use crate::tui::update::words::{clock, decibels, rate};
+use crate::tui::update::words::{clock, decibels, limit, loudness, rate};
 
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
@@ -176,12 +176,7 @@ fn banner(model: &Model, pen: &mut Pen<'_>, area: Rect, show: &HostView, tier: T
 
 fn programme(model: &Model, pen: &mut Pen<'_>, area: Rect, framed: bool) {
     let minus = pen.glyphs().minus.clone();
-    let loudness = model.meters.levels.loudness;
-    let fact = if loudness.is_finite() && loudness > -90.0 {
-        format!("{minus}{:.1} LUFS", loudness.abs())
-    } else {
-        String::new()
-    };
+    let fact = loudness(&model.programme, &minus);
     let inner = if framed {
         pen.pane(area, &[("Programme", Role::Dim)], &[(&fact, Role::Dim)], false)
     } else {
@@ -195,7 +190,7 @@ fn programme(model: &Model, pen: &mut Pen<'_>, area: Rect, framed: bool) {
         let row = side as u16;
         let x = pen.line(inner, row, &[(letter, Role::Dim), (" ", Role::Fg)]);
         let at = from(inner, x);
-        let meters = &model.meters;
+        let meters = &model.programme;
         let x = pen.meter(
             at,
             row,
@@ -278,8 +273,8 @@ fn playlist(pen: &mut Pen<'_>, area: Rect, show: &HostView, framed: bool) {
 fn uplink(model: &Model, pen: &mut Pen<'_>, area: Rect, show: &HostView) {
     let inner = pen.pane(area, &[("Uplink", Role::Dim)], &[], false);
     let (_, up) = model.traffic_bps();
-    let limit = model.snapshot.upload_limit_bps;
-    let mut rows = vec![("upload    ", format!("{} of {}", rate(up), rate(limit)))];
+    let cap = limit(model.snapshot.upload_limit_bps);
+    let mut rows = vec![("upload    ", format!("{} of {cap}", rate(up)))];
     if let Some(channel) = model
         .snapshot
         .channels

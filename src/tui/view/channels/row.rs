@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::engine::listing::Listing;
+use crate::engine::place;
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
 use crate::tui::view::Pen;
@@ -66,7 +67,7 @@ pub fn draw_row(
         let chosen = [Role::SelectionInactive, Role::Selection][usize::from(model.pane == 0)];
         pen.paint_row(area, row, chosen);
     }
-    let playing = listing.channel.is_some() && model.playing().map(|c| c.channel) == listing.channel;
+    let playing = model.playing_place() == Some(place(&listing.link));
     let (mark, mark_role) = if playing {
         (&glyphs.play, Role::Playing)
     } else if !listing.on_air {

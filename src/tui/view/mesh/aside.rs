@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::engine::snapshot::ChannelView;
+use crate::engine::snapshot::{ChannelView, UNLIMITED_BPS};
 use crate::mesh::stats::Neighbour;
 use crate::tui::action::Action;
 use crate::tui::model::Model;
@@ -118,10 +118,10 @@ fn peer_rows(
 pub fn giving(model: &Model, pen: &mut Pen<'_>, area: Rect, channel: &ChannelView, tier: Tier) {
     let limit = model.snapshot.upload_limit_bps;
     let (_, up) = model.traffic_bps();
-    let cap = if limit == 0 {
-        "listen only".to_owned()
-    } else {
-        format!("{} of {}", rate(up), rate(limit))
+    let cap = match limit {
+        0 => "listen only".to_owned(),
+        UNLIMITED_BPS.. => format!("{}, no limit", rate(up)),
+        limit => format!("{} of {}", rate(up), rate(limit)),
     };
     let share = if limit == 0 { 0.0 } else { up as f64 / limit as f64 };
     let ratio = if channel.downloaded_bytes > 0 {

@@ -5,11 +5,11 @@ use ratatui::layout::Rect;
 use super::{Ties, mark, milliseconds, name};
 use crate::engine::snapshot::{ChannelView, Role as Part};
 use crate::mesh::stats::Neighbour;
-use crate::tui::model::Model;
 use crate::tui::neighbours::stripe_words;
 use crate::tui::theme::Role;
 use crate::tui::update::words::rate;
 use crate::tui::view::Pen;
+use crate::units::PeerId;
 
 /// Columns that the drawing needs.
 pub const CELLS: u16 = 76;
@@ -25,14 +25,39 @@ const YOUR_STEM: u16 = 45;
 const TWIG: u16 = 54;
 const CHILD: u16 = 58;
 
-/// Draws the three stages, the standbys, the stripes with their parents, and the legend.
-pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, channel: &ChannelView, neighbours: &[&Neighbour]) {
+/// Who stands at a place of the drawing.
+pub fn peer_at(area: Rect, column: u16, row: u16, channel: &ChannelView, neighbours: &[&Neighbour]) -> Option<PeerId> {
     let ties = Ties::of(neighbours);
-    // The foot: standbys, stripes, a rule, the legend.
-    let room = area.height.saturating_sub(7).max(2);
+    let row = row.checked_sub(area.y + 1)?;
+    let hosting = channel.role == Part::Host;
+    let list = match column.checked_sub(area.x)? {
+        PARENT.. if hosting => &ties.children,
+        PARENT..GATHER => &ties.parents,
+        CHILD.. => &ties.children,
+        _ => return None,
+    };
+    let shown = list.iter().take(usize::from(stage_rows(area)));
+    shown.map(|neighbour| neighbour.peer).nth(usize::from(row))
+}
+
+/// Rows for names: the foot holds standbys, stripes, a rule and the legend.
+fn stage_rows(area: Rect) -> u16 {
+    area.height.saturating_sub(7).max(2)
+}
+
+/// Draws the three stages, the standbys, the stripes with their parents, and the legend.
+pub fn draw(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    channel: &ChannelView,
+    neighbours: &[&Neighbour],
+    selected: Option<&Neighbour>,
+) {
+    let selected = selected.map(|neighbour| neighbour.peer);
+    let ties = Ties::of(neighbours);
     let stage = Rect {
         y: area.y + 1,
-        height: room,
+        height: stage_rows(area),
         ..area
     };
     heads(pen, area, channel);
@@ -44,10 +69,10 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, channel: &ChannelView,
             width: stage.width - PARENT,
             ..stage
         };
-        column(model, pen, at, &ties.children, channel, false);
+        column(pen, at, &ties.children, channel, selected, false);
     } else {
         host(pen, stage, channel, "host");
-        parents(model, pen, stage, channel, &ties.parents);
+        parents(pen, stage, channel, &ties.parents, selected);
         you(pen, stage, channel);
         let at = Rect {
             x: stage.x + CHILD,
@@ -55,12 +80,12 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, channel: &ChannelView,
             ..stage
         };
         branches(pen, stage, TWIG, ties.children.len(), Role::LinkSelf, true);
-        column(model, pen, at, &ties.children, channel, false);
+        column(pen, at, &ties.children, channel, selected, false);
         if ties.children.is_empty() {
             pen.line(at, 0, &[("nobody yet", Role::Muted)]);
         }
     }
-    foot(pen, area, channel, &ties, neighbours);
+    foot(pen, area, channel, &ties, neighbours, selected);
 }
 
 fn heads(pen: &mut Pen<'_>, area: Rect, channel: &ChannelView) {
@@ -123,7 +148,7 @@ fn branches(pen: &mut Pen<'_>, stage: Rect, column: u16, count: usize, role: Rol
 }
 
 /// Whoever feeds us, and how they meet in us. The way from the host to them is not ours to see and is drawn thin.
-fn parents(model: &Model, pen: &mut Pen<'_>, stage: Rect, channel: &ChannelView, parents: &[&Neighbour]) {
+fn parents(pen: &mut Pen<'_>, stage: Rect, channel: &ChannelView, parents: &[&Neighbour], selected: Option<PeerId>) {
     if parents.is_empty() {
         pen.at(stage, PARENT, 0, &[("nobody at this moment", Role::Warn)]);
         pen.at(stage, PARENT, 1, &[("c asks again", Role::Muted)]);
@@ -135,7 +160,7 @@ fn parents(model: &Model, pen: &mut Pen<'_>, stage: Rect, channel: &ChannelView,
         width: GATHER - PARENT,
         ..stage
     };
-    column(model, pen, at, parents, channel, true);
+    column(pen, at, parents, channel, selected, true);
     let glyphs = pen.glyphs();
     let count = parents.len().min(usize::from(stage.height));
     for row in 0..count {
@@ -151,7 +176,14 @@ fn parents(model: &Model, pen: &mut Pen<'_>, stage: Rect, channel: &ChannelView,
 }
 
 /// A name a row, with its stripes and its round trip.
-fn column(model: &Model, pen: &mut Pen<'_>, area: Rect, peers: &[&Neighbour], channel: &ChannelView, incoming: bool) {
+fn column(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    peers: &[&Neighbour],
+    channel: &ChannelView,
+    selected: Option<PeerId>,
+    incoming: bool,
+) {
     let room = usize::from(area.height);
     for (row, peer) in peers.iter().take(room).enumerate() {
         let (sign, role) = mark(pen, peer);
@@ -172,11 +204,11 @@ fn column(model: &Model, pen: &mut Pen<'_>, area: Rect, peers: &[&Neighbour], ch
             (&more, Role::Muted),
         ];
         pen.line(area, row as u16, &parts);
-        let selected = model.shown().is_some_and(|channel| {
-            let list = crate::tui::neighbours::sorted(&channel.neighbours, model.mesh.hide_idle);
-            list.get(model.mesh.selected).is_some_and(|one| one.peer == peer.peer)
-        });
-        let role = if selected { Role::Fg } else { Role::Dim };
+        let is_selected = selected == Some(peer.peer);
+        if is_selected {
+            pen.paint_row(area, row as u16, Role::Selection);
+        }
+        let role = if is_selected { Role::Selection } else { Role::Dim };
         let rtt = format!("{}{}", milliseconds(peer), if incoming { " " } else { "" });
         pen.line_right(area, row as u16, &[(&rtt, role)]);
     }
@@ -193,7 +225,14 @@ fn you(pen: &mut Pen<'_>, stage: Rect, channel: &ChannelView) {
     }
 }
 
-fn foot(pen: &mut Pen<'_>, area: Rect, channel: &ChannelView, ties: &Ties<'_>, neighbours: &[&Neighbour]) {
+fn foot(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    channel: &ChannelView,
+    ties: &Ties<'_>,
+    neighbours: &[&Neighbour],
+    selected: Option<PeerId>,
+) {
     let glyphs = pen.glyphs();
     let row = area.height - 5;
     if channel.role != Part::Host {
@@ -213,7 +252,13 @@ fn foot(pen: &mut Pen<'_>, area: Rect, channel: &ChannelView, ties: &Ties<'_>, n
     for spare in ties.spares.iter().take(4) {
         let (sign, role) = mark(pen, spare);
         parts.push((sign.to_owned(), role));
-        parts.push((format!(" {} {}   ", name(spare), milliseconds(spare)), Role::Fg));
+        let role = if selected == Some(spare.peer) {
+            Role::Selection
+        } else {
+            Role::Fg
+        };
+        parts.push((format!(" {} {}", name(spare), milliseconds(spare)), role));
+        parts.push(("   ".to_owned(), Role::Fg));
     }
     if ties.spares.is_empty() {
         parts.push(("nobody is kept warm at this moment".to_owned(), Role::Dim));

@@ -15,7 +15,7 @@ use crate::tui::view::Pen;
 const WIDE: u16 = 70;
 
 /// Draws head and rows.
-pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, channel: &ChannelView, neighbours: &[&Neighbour]) {
+pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, channel: &ChannelView, neighbours: &[&Neighbour], at: usize) {
     let wide = area.width >= WIDE;
     let head = if wide {
         "   PEER     ROLE    STRIPES  RTT  JIT  LATE  IN    OUT   AGE     RTT"
@@ -24,10 +24,10 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, channel: &ChannelView,
     };
     pen.line(area, 0, &[(head, Role::Muted)]);
     let room = usize::from(area.height.saturating_sub(1));
-    let first = first_shown(model.mesh.selected, neighbours.len(), room);
+    let first = first_shown(at, neighbours.len(), room);
     for (i, neighbour) in neighbours.iter().enumerate().skip(first).take(room) {
         let row = 1 + (i - first) as u16;
-        peer(model, pen, area, row, channel, neighbour, i == model.mesh.selected);
+        peer(model, pen, area, row, channel, neighbour, i == at);
     }
     if neighbours.is_empty() {
         pen.line(area, 1, &[("nobody; x shows idle ones, too", Role::Muted)]);

@@ -48,8 +48,13 @@ pub fn heard_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 
 /// How well the stream comes in.
 pub fn health_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let (fact, role) = strip::health(model, pen);
-    let inner = pen.pane(area, &[("Stream health", Role::Dim)], &[(&fact, role)], false);
+    let health = strip::health(model, pen);
+    let inner = pen.pane(
+        area,
+        &[("Stream health", Role::Dim)],
+        &[(&health.text(), health.role)],
+        false,
+    );
     let Some(channel) = model.shown() else {
         pen.line(inner, 0, &[("no stream", Role::Muted)]);
         return;
@@ -81,10 +86,7 @@ fn health_rows(
     let mut rows = vec![
         ("path", format!("{} host{between}{} you", glyphs.host, glyphs.room)),
         ("lag", format!("{} ms through the mesh", channel.lag.as_millis())),
-        (
-            "in time",
-            format!("{:.2} %  {} missed", channel.continuity * 100.0, channel.chunks_missed),
-        ),
+        ("in time", in_time(model, channel)),
         (
             "repaired",
             format!("{}   twice {}", channel.repaired, channel.duplicates),
@@ -114,4 +116,10 @@ fn health_rows(
         }
     }
     rows
+}
+
+/// What came in time, over the last minute and over the whole visit.
+fn in_time(model: &Model, channel: &ChannelView) -> String {
+    let lately = 100.0 - model.reception.missed_share(channel) * 100.0;
+    format!("{lately:.1} %  {} missed in all", channel.chunks_missed)
 }

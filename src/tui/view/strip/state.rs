@@ -1,10 +1,25 @@
 //! What is heard, or our own show, in one mark, one word and one sentence.
 
 use crate::engine::snapshot::PlayerState;
-use crate::tui::model::Model;
+use crate::tui::model::{Awaited, Model};
 use crate::tui::text::clean;
 use crate::tui::theme::Role;
 use crate::tui::view::Pen;
+
+fn joining(awaited: Awaited<'_>, pen: &Pen<'_>) -> State {
+    let found = match awaited.peers {
+        0 => "looking for peers".to_owned(),
+        1 => "1 peer found".to_owned(),
+        peers => format!("{peers} peers found"),
+    };
+    State {
+        mark: pen.glyphs().joining.clone(),
+        word: "JOINING",
+        role: Role::Accent,
+        name: clean(awaited.name),
+        detail: format!("{found} · Esc gives up"),
+    }
+}
 
 /// Silence on air that a host should hear of.
 const SILENCE_S: u64 = 5;
@@ -38,6 +53,9 @@ pub fn state(model: &Model, pen: &Pen<'_>) -> State {
             String::new(),
         );
     }
+    if let Some(awaited) = model.awaited() {
+        return joining(awaited, pen);
+    }
     let Some(player) = model.player() else {
         return without_player(model, pen);
     };
@@ -53,16 +71,16 @@ pub fn state(model: &Model, pen: &Pen<'_>) -> State {
             "space resumes; others still get the sound through you".into(),
         );
     }
+    let preview = model.preview.as_ref().filter(|_| player.state != PlayerState::Joining);
+    if let Some(preview) = preview {
+        let left = preview.until.saturating_sub(model.now).as_secs_f32().ceil();
+        let detail = format!("{left} s of preview, Enter stays, Esc returns");
+        return of(&glyphs.play, "PREVIEW", Role::Accent, name, detail);
+    }
     match player.state {
         PlayerState::Joining => {
-            let known = model.playing().map_or(0, |channel| channel.neighbours.len());
-            of(
-                &glyphs.joining,
-                "JOINING",
-                Role::Accent,
-                name,
-                format!("{known} peers found"),
-            )
+            let peers = model.playing().map_or(0, |channel| channel.neighbours.len());
+            joining(Awaited { name: &name, peers }, pen)
         }
         PlayerState::Playing if player.muted => {
             of(&glyphs.play, "MUTED", Role::Warn, name, "m lets you hear it".into())
@@ -129,15 +147,6 @@ fn without_player(model: &Model, pen: &Pen<'_>) -> State {
             let detail = format!("{listening}SENT {} {} peers confirm", glyphs.ok, show.confirming_peers);
             of(&glyphs.live, "ON AIR", Role::Live, name, detail)
         };
-    }
-    if let Some((name, _)) = &model.joining {
-        return of(
-            &glyphs.joining,
-            "JOINING",
-            Role::Accent,
-            name.clone(),
-            "looking for the channel".into(),
-        );
     }
     if let Some(channel) = model.snapshot.channels.first() {
         return of(
