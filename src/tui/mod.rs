@@ -10,6 +10,7 @@ pub mod heard;
 pub mod journal;
 pub mod keys;
 pub mod look;
+pub mod meters;
 pub mod model;
 pub mod neighbours;
 pub mod reception;
@@ -18,6 +19,7 @@ pub mod text;
 pub mod theme;
 pub mod update;
 pub mod view;
+pub mod wish;
 
 #[cfg(test)]
 mod sample;

@@ -11,9 +11,11 @@ use super::heard::Heard;
 use super::journal::Journal;
 use super::keys::{Bindings, Chord};
 use super::look::Look;
+pub use super::meters::{METER_FLOOR_DB, Meters};
 use super::neighbours::{Neighbours, sorted};
 use super::reception::Reception;
-use crate::engine::snapshot::{ChannelView, HostView, Levels, PlayerState, PlayerView, Role as Part};
+pub use super::wish::{Asked, Awaited, Joining, Preview};
+use crate::engine::snapshot::{ChannelView, HostView, PlayerState, PlayerView, Role as Part};
 use crate::engine::{Snapshot, place};
 use crate::mesh::stats::Neighbour;
 use crate::units::PeerId;
@@ -24,8 +26,6 @@ pub const VOLUME_MAX: u8 = 100;
 pub const FLASH: Duration = Duration::from_secs(5);
 /// How long the first half of a sequence is waited for.
 pub const PENDING: Duration = Duration::from_millis(1_500);
-/// Sound below this is silence to a meter, in dB.
-pub const METER_FLOOR_DB: f32 = -60.0;
 
 /// Why the person is here; it changes only what the first screen says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,51 +125,6 @@ pub struct Flash {
     pub text: String,
     pub bad: bool,
     pub until: Duration,
-}
-
-/// Levels with their held peaks.
-#[derive(Clone, Copy, Debug)]
-pub struct Meters {
-    pub levels: Levels,
-    pub held_db: [f32; 2],
-    held_at: [Duration; 2],
-    /// When anything was last heard.
-    sound_at: Option<Duration>,
-}
-
-impl Default for Meters {
-    /// Meters at rest.
-    fn default() -> Meters {
-        Meters {
-            levels: Levels::default(),
-            held_db: [f32::NEG_INFINITY; 2],
-            held_at: [Duration::ZERO; 2],
-            sound_at: None,
-        }
-    }
-}
-
-impl Meters {
-    /// Takes new levels; a peak is held for a second and a half and then falls.
-    pub fn take(&mut self, levels: Levels, now: Duration) {
-        self.levels = levels;
-        for side in 0..2 {
-            let peak = levels.peak_db[side];
-            if peak >= self.held_db[side] || now.saturating_sub(self.held_at[side]) > Duration::from_millis(1_500) {
-                self.held_db[side] = peak;
-                self.held_at[side] = now;
-            }
-        }
-        if levels.peak_db.iter().any(|peak| *peak > METER_FLOOR_DB) {
-            self.sound_at = Some(now);
-        }
-    }
-
-    /// True while something moves, or did within three seconds.
-    pub fn is_moving(&self, now: Duration) -> bool {
-        self.sound_at
-            .is_some_and(|at| now.saturating_sub(at) < Duration::from_secs(3))
-    }
 }
 
 /// What a person may keep between visits.
@@ -276,43 +231,6 @@ pub fn shown_of(snapshot: &Snapshot) -> Option<&ChannelView> {
     let playing = channels.iter().find(|channel| channel.player.is_some());
     let own = || channels.iter().find(|channel| channel.role == Part::Host);
     playing.or_else(own).or_else(|| channels.first())
-}
-
-/// What the strip says of a channel that does not sound yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Awaited<'a> {
-    pub name: &'a str,
-    /// Peers found so far.
-    pub peers: usize,
-}
-
-/// Changes that show at once, before the engine has confirmed them: keys pressed quickly build on each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    pub volume: Option<u8>,
-    pub muted: Option<bool>,
-    pub paused: Option<bool>,
-    /// From then on the engine's word counts.
-    pub until: Duration,
-}
-
-/// A short visit to another channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preview {
-    pub until: Duration,
-    /// Link and name of what was heard before.
-    pub back_to: Option<(String, String)>,
-}
-
-/// A channel that was asked for and does not play yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Joining {
-    pub name: String,
-    /// What it will be known by, see [`place`]; `None` while it has only a name.
-    pub place: Option<String>,
-    /// What played when it was asked for.
-    pub before: Option<String>,
-    pub since: Duration,
 }
 
 impl Model {

@@ -250,12 +250,9 @@ impl<'a> Driver<'a> {
         let now = Instant::now();
         if model.is_sounding() && model.focused && now >= self.levels_at + self.level_gap(model) {
             self.levels_at = now;
-            let levels = self.handle.levels();
-            self.feed(model, Input::Levels(levels), painter, guard)?;
-            if model.show().is_some() {
-                let levels = self.handle.programme_levels();
-                self.feed(model, Input::Programme(levels), painter, guard)?;
-            }
+            let (heard, own) = (self.handle.levels(), self.handle.programme_levels());
+            self.feed(model, Input::Levels(heard), painter, guard)?;
+            self.feed(model, Input::Programme(own), painter, guard)?;
             if model.is_metering() {
                 self.wish(self.frame_gap);
             }
