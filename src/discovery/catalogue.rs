@@ -14,6 +14,8 @@ use crate::limits::CATALOGUE_MAX;
 use crate::store::library::{Favourite, Library, place};
 use crate::units::{ChannelId, Codec};
 
+/// Seconds for which an answer of a favourite's peer counts: it is asked each minute.
+const ANSWER_COUNTS_S: u64 = 150;
 /// Seconds between two points of a trend, and how many make the hour.
 const TREND_EVERY_S: u64 = 300;
 const TREND_POINTS: usize = 12;
@@ -25,6 +27,8 @@ pub struct Catalogue {
     /// Lists of other programs, by their address.
     foreign: BTreeMap<Origin, Vec<Listing>>,
     library: Arc<Library>,
+    /// Favourites that nobody lists and that answered where they were last reached; until when that counts.
+    answering: BTreeMap<ChannelId, u64>,
 }
 
 struct Known {
@@ -114,7 +118,9 @@ impl Catalogue {
 
     /// Forgets what has expired; true when something that was shown went.
     pub fn expire(&mut self, now_unix_s: u64) -> bool {
-        let mut changed = false;
+        let answering = self.answering.len();
+        self.answering.retain(|_, until| *until > now_unix_s);
+        let mut changed = self.answering.len() != answering;
         self.channels.retain(|_, known| {
             let before = known.sources.len();
             known.sources.retain(|_, until| *until > now_unix_s);
@@ -143,19 +149,27 @@ impl Catalogue {
             .collect()
     }
 
-    /// Favourites of which nobody speaks at this moment.
-    pub fn silent_favourites(&self) -> Vec<ChannelId> {
+    /// Favourites of which nobody but the DHT speaks at this moment, and where each was last reached.
+    pub fn silent_favourites(&self) -> Vec<(ChannelId, Vec<SocketAddr>)> {
         let spoken = |channel: &ChannelId| {
             self.channels
                 .get(channel)
-                .is_some_and(|known| !known.sources.is_empty())
+                .is_some_and(|known| known.sources.keys().any(|origin| *origin != Origin::Dht))
         };
         self.library
             .favourites
-            .keys()
-            .filter_map(|place| place.parse().ok())
-            .filter(|channel| !spoken(channel))
+            .iter()
+            .filter_map(|(place, favourite)| Some((place.parse().ok()?, favourite.peers.clone())))
+            .filter(|(channel, _)| !spoken(channel))
             .collect()
+    }
+
+    /// Whether a favourite answered where it was last reached; true when that is news.
+    pub fn answers(&mut self, channel: ChannelId, answers: bool, now_unix_s: u64) -> bool {
+        match answers {
+            true => self.answering.insert(channel, now_unix_s + ANSWER_COUNTS_S).is_none(),
+            false => self.answering.remove(&channel).is_some(),
+        }
     }
 
     /// Channels that one source lists.
@@ -183,7 +197,8 @@ impl Catalogue {
         }
         for (place, favourite) in &self.library.favourites {
             if !shown.contains(place) {
-                listings.push(self.marked(silent(favourite)));
+                let answering = place.parse().is_ok_and(|channel| self.answering.contains_key(&channel));
+                listings.push(self.marked(silent(favourite, answering)));
             }
         }
         listings
@@ -229,8 +244,8 @@ impl Catalogue {
     }
 }
 
-/// A favourite of which nothing is heard.
-fn silent(favourite: &Favourite) -> Listing {
+/// A favourite of which nothing is announced; `answering` is whether somebody proved to carry it.
+fn silent(favourite: &Favourite, answering: bool) -> Listing {
     let link = favourite.link.parse::<Link>().ok();
     let is_station = link.is_none();
     let source = if is_station { Origin::Station } else { Origin::Favourite };
@@ -252,7 +267,7 @@ fn silent(favourite: &Favourite) -> Listing {
         since_unix_s: None,
         sources: vec![source],
         // A station is there day and night as far as anybody knows.
-        on_air: is_station,
+        on_air: is_station || answering,
         favourite: true,
         hidden: false,
         playable: true,

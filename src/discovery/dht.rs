@@ -14,6 +14,7 @@ use futures_core::Stream;
 use mainline::async_dht::AsyncDht;
 use mainline::{Dht as Mainline, Id, MutableItem};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::discovery::announcement::Signed;
 use crate::units::ChannelId;
@@ -23,6 +24,9 @@ const ITEM_SALT: &[u8] = b"inonda";
 const DIRECTORIES_SALT: &[u8] = b"inonda directories";
 /// A node that has not answered by then will not.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Times an announcement is tried, and the pause in between: right after the start nobody is known yet.
+const ATTEMPTS_MAX: u32 = 5;
+const ATTEMPT_AGAIN: Duration = Duration::from_secs(15);
 /// Addresses taken from one look-up; somebody may announce thousands.
 const PEERS_MAX: usize = 64;
 
@@ -32,6 +36,14 @@ pub enum DhtNews {
     Peers(ChannelId, Vec<SocketAddr>),
     Newest(Box<Signed>),
     Directories(Vec<SocketAddr>),
+    /// This node is part of the DHT from now on.
+    Joined(Dht),
+}
+
+impl std::fmt::Debug for Dht {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dht")
+    }
 }
 
 /// This node's part in the DHT. Clones share it; look-ups run beside everything else and their answers come as news.
@@ -42,25 +54,26 @@ pub struct Dht {
 }
 
 impl Dht {
-    /// Joins the DHT through `bootstrap`, or through its usual entrances when that is empty. Nothing is waited for: without
-    /// an internet all look-ups find nothing.
+    /// Joins the DHT through `bootstrap`, or through its usual entrances when that is empty. The entrances' names are
+    /// looked up on a thread of their own, which takes long where no internet is; then all look-ups find nothing.
     ///
     /// # Errors
     /// When no UDP socket can be had.
-    pub fn start(bootstrap: &[String], news: mpsc::Sender<DhtNews>) -> std::io::Result<Dht> {
-        let mut builder = Mainline::builder();
-        builder.request_timeout(REQUEST_TIMEOUT);
-        if !bootstrap.is_empty() {
-            builder.bootstrap(bootstrap);
-            // A test network on this machine needs a socket that can reach it.
-            if bootstrap.iter().all(|entrance| entrance.starts_with("127.")) {
-                builder.bind_address(Ipv4Addr::LOCALHOST);
+    pub async fn join(bootstrap: Vec<String>, news: mpsc::Sender<DhtNews>) -> std::io::Result<Dht> {
+        let joined = tokio::task::spawn_blocking(move || {
+            let mut builder = Mainline::builder();
+            builder.request_timeout(REQUEST_TIMEOUT);
+            if !bootstrap.is_empty() {
+                builder.bootstrap(&bootstrap);
+                // A test network on this machine needs a socket that can reach it.
+                if bootstrap.iter().all(|entrance| entrance.starts_with("127.")) {
+                    builder.bind_address(Ipv4Addr::LOCALHOST);
+                }
             }
-        }
-        Ok(Dht {
-            node: builder.build()?.as_async(),
-            news,
-        })
+            builder.build()
+        });
+        let node = joined.await.map_err(std::io::Error::other)??.as_async();
+        Ok(Dht { node, news })
     }
 
     /// Announces that this node carries a channel at a UDP port.
@@ -76,14 +89,18 @@ impl Dht {
     fn announce(&self, hash: Id, port: u16) {
         let node = self.node.clone();
         tokio::spawn(async move {
-            if let Err(error) = node.announce_peer(hash, Some(port)).await {
+            for _ in 0..ATTEMPTS_MAX {
+                let Err(error) = node.announce_peer(hash, Some(port)).await else {
+                    return;
+                };
                 tracing::debug!(%error, "the DHT did not take an announcement");
+                tokio::time::sleep(ATTEMPT_AGAIN).await;
             }
         });
     }
 
     /// Puts a channel's newest announcement where everybody finds it by the ID.
-    pub fn publish(&self, signed: &Signed, key: &SigningKey) {
+    pub fn publish(&self, signed: &Signed, key: &SigningKey) -> JoinHandle<()> {
         let issued = i64::try_from(signed.says.issued_unix_s).unwrap_or(i64::MAX);
         let item = MutableItem::new(key.clone(), &signed.bytes, issued, Some(ITEM_SALT));
         let node = self.node.clone();
@@ -91,7 +108,7 @@ impl Dht {
             if let Err(error) = node.put_mutable(item, None).await {
                 tracing::debug!(%error, "the DHT did not take a channel's announcement");
             }
-        });
+        })
     }
 
     /// Looks for peers of a channel.
@@ -152,13 +169,13 @@ mod tests {
             .await
             .unwrap();
         let (sender, mut news) = mpsc::channel(16);
-        let host = Dht::start(&network.bootstrap, sender.clone()).unwrap();
+        let host = Dht::join(network.bootstrap.clone(), sender.clone()).await.unwrap();
         let signed = announcement(1, unix_s());
         let channel = signed.says.channel;
         host.carry(channel, 7_144);
-        host.publish(&signed, &key(1));
+        drop(host.publish(&signed, &key(1)));
         host.be_directory(7_155);
-        let listener = Dht::start(&network.bootstrap, sender).unwrap();
+        let listener = Dht::join(network.bootstrap.clone(), sender).await.unwrap();
         let (mut peers, mut newest, mut directories) = (None, None, None);
         for _ in 0..40 {
             listener.find_peers(channel);
@@ -169,6 +186,7 @@ mod tests {
                     DhtNews::Peers(_, addrs) => peers = Some(addrs),
                     DhtNews::Newest(signed) => newest = Some(*signed),
                     DhtNews::Directories(addrs) => directories = Some(addrs),
+                    DhtNews::Joined(_) => {}
                 }
             }
             if peers.is_some() && newest.is_some() && directories.is_some() {

@@ -2,14 +2,15 @@
 //! travels in the TXT record, signed, cut into pieces of at most 250 bytes.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo, TxtProperty};
+use mdns_sd::{IfKind, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo, TxtProperty};
 use tokio::sync::mpsc;
 
 use crate::discovery::announcement::Signed;
-use crate::limits::ANNOUNCEMENT_MAX_BYTES;
+use crate::limits::{ADDRS_MAX, ANNOUNCEMENT_MAX_BYTES};
 use crate::units::ChannelId;
 
 const SERVICE: &str = "_inonda._udp.local.";
@@ -22,7 +23,8 @@ const GOODBYE_MAX: Duration = Duration::from_millis(300);
 /// What is heard on the local network.
 #[derive(Debug)]
 pub enum LanNews {
-    Heard(Box<Signed>),
+    /// With the addresses at which its host is heard.
+    Heard(Box<Signed>, Vec<SocketAddr>),
     Gone(ChannelId),
 }
 
@@ -119,11 +121,24 @@ fn understand(event: ServiceEvent, known: &mut BTreeMap<String, ChannelId>) -> O
         ServiceEvent::ServiceResolved(service) => {
             let signed = read(&service)?;
             known.insert(service.fullname.clone(), signed.says.channel);
-            Some(LanNews::Heard(Box::new(signed)))
+            Some(LanNews::Heard(Box::new(signed), addrs(&service)))
         }
         ServiceEvent::ServiceRemoved(_, name) => known.remove(&name).map(LanNews::Gone),
         _ => None,
     }
+}
+
+/// Where the host is on this network, those of IPv4 first; addresses that need an interface's name lead nowhere.
+fn addrs(service: &ResolvedService) -> Vec<SocketAddr> {
+    let mut ips: Vec<IpAddr> = service
+        .addresses
+        .iter()
+        .map(ScopedIp::to_ip_addr)
+        .filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()))
+        .collect();
+    ips.sort_by_key(|ip| (ip.is_ipv6(), *ip));
+    ips.truncate(ADDRS_MAX);
+    ips.into_iter().map(|ip| SocketAddr::new(ip, service.port)).collect()
 }
 
 /// The announcement in a TXT record; whose signature is wrong is nobody.

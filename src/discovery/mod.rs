@@ -13,5 +13,6 @@ pub mod listing;
 mod now;
 mod probe;
 pub mod proof;
+mod reach;
 mod scout;
 pub mod service;

@@ -1,6 +1,8 @@
 //! The task of the discovery thread: it owns the catalogue, hears every source, and speaks for this node's own shows.
 
+mod directories;
 mod ears;
+mod search;
 mod voice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,45 +10,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::discovery::announcement::{Refusal, Signed};
-use crate::discovery::asker::{Asker, Told};
+use crate::discovery::asker::Told;
 use crate::discovery::catalogue::Catalogue;
 use crate::discovery::dht::{Dht, DhtNews};
 use crate::discovery::directory::follow::News;
-use crate::discovery::foreign;
 use crate::discovery::lan::{Lan, LanNews};
 use crate::discovery::listing::{Listing, Origin, OriginState};
 use crate::discovery::now::unix_s;
 use crate::discovery::service::{Carried, Config, Found, Order, Wants};
-use crate::limits::DIRECTORIES_MAX;
 use crate::net::Endpoint;
 use crate::store::library::Library;
 use crate::units::ChannelId;
 
+use directories::Directories;
+use ears::{Alive, Neighbour};
+use search::Search;
 use voice::Said;
 
 /// News of one source that may wait.
 const NEWS_MAX: usize = 64;
-/// How often the list is made anew while it changes.
-const LIST_EVERY: Duration = Duration::from_millis(250);
-/// How often this node announces in the DHT what it carries; nodes there forget after half an hour or more.
-const CARRY_EVERY: Duration = Duration::from_secs(600);
-/// How often a channel that is wanted is looked for again in the DHT.
-const SEEK_EVERY: Duration = Duration::from_secs(4);
-/// How often hosts on the local network are asked whether they are still there, while a person looks.
-const CHECK_EVERY: Duration = Duration::from_secs(2);
-/// Answers missing in a row after which one is gone, and channels asked at once.
-const MISSING_MAX: u8 = 2;
-const CHECKED_MAX: usize = 64;
-/// Times it is looked for.
-const SEEKS_MAX: u8 = 8;
+/// How often it is looked whether something is due.
+const TICK: Duration = Duration::from_millis(250);
+/// How often the list is made anew while it changes; the first change after a pause is shown at once.
+const LIST_EVERY: Duration = Duration::from_secs(1);
 /// After this long a source that has not answered counts as silent.
 const SETTLED_AFTER: Duration = Duration::from_millis(2_500);
 /// How long the last words may take.
-const LAST_WORDS: Duration = Duration::from_millis(400);
+const LAST_WORDS: Duration = Duration::from_millis(600);
 
 /// The state of the thread.
 pub struct Scout {
@@ -60,22 +54,23 @@ pub struct Scout {
     started: Instant,
     dirty: bool,
     settled_said: bool,
+    listed_at: Option<Instant>,
+    directories: Directories,
     carried: Arc<Vec<Carried>>,
     said: BTreeMap<ChannelId, Said>,
     shows: watch::Sender<Arc<Vec<Signed>>>,
     wants: watch::Sender<Wants>,
-    /// Channels looked for in the DHT: when next, and how often still.
-    seeking: BTreeMap<ChannelId, (Instant, u8)>,
+    search: Search,
     lan: Option<Lan>,
-    /// What is heard on the local network, and how many times in a row its host did not answer.
-    neighbours: BTreeMap<ChannelId, (Signed, u8)>,
+    neighbours: BTreeMap<ChannelId, Neighbour>,
     check_at: Instant,
     dht: Option<Dht>,
-    carry_at: Instant,
     refused: BTreeSet<Refusal>,
     tasks: JoinSet<()>,
     /// Tasks that end by themselves once they have said the last words.
     askers: JoinSet<()>,
+    /// Last words on their way into the DHT.
+    farewells: Vec<JoinHandle<()>>,
     senders: Senders,
 }
 
@@ -84,7 +79,7 @@ struct Senders {
     news: mpsc::Sender<News>,
     told: mpsc::Sender<Told>,
     lan: mpsc::Sender<LanNews>,
-    alive: mpsc::Sender<(ChannelId, bool)>,
+    alive: mpsc::Sender<Alive>,
     dht: mpsc::Sender<DhtNews>,
     foreign: mpsc::Sender<(String, Result<Vec<Listing>, String>)>,
 }
@@ -93,7 +88,7 @@ struct Receivers {
     news: mpsc::Receiver<News>,
     told: mpsc::Receiver<Told>,
     lan: mpsc::Receiver<LanNews>,
-    alive: mpsc::Receiver<(ChannelId, bool)>,
+    alive: mpsc::Receiver<Alive>,
     dht: mpsc::Receiver<DhtNews>,
     foreign: mpsc::Receiver<(String, Result<Vec<Listing>, String>)>,
 }
@@ -144,19 +139,21 @@ impl Scout {
             started: Instant::now(),
             dirty: true,
             settled_said: false,
+            listed_at: None,
+            directories: Directories::default(),
             carried: Arc::default(),
             said: BTreeMap::new(),
             shows: watch::channel(Arc::default()).0,
             wants: watch::channel(wants).0,
-            seeking: BTreeMap::new(),
+            search: Search::new(Instant::now()),
             lan: None,
             neighbours: BTreeMap::new(),
             check_at: Instant::now(),
             dht: None,
-            carry_at: Instant::now(),
             refused: BTreeSet::new(),
             tasks: JoinSet::new(),
             askers: JoinSet::new(),
+            farewells: Vec::new(),
             senders,
         }
     }
@@ -171,7 +168,7 @@ impl Scout {
         self.senders = senders;
         let mut lines = self.endpoint.lines();
         self.open_sources();
-        let mut tick = tokio::time::interval(LIST_EVERY);
+        let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -187,7 +184,7 @@ impl Scout {
                 Some(news) = from.news.recv() => self.on_news(news),
                 Some(told) = from.told.recv() => self.on_told(told).await,
                 Some(news) = from.lan.recv() => self.on_lan(news).await,
-                Some((channel, alive)) = from.alive.recv() => self.on_alive(channel, alive),
+                Some(alive) = from.alive.recv() => self.on_alive(&alive),
                 Some(news) = from.dht.recv() => self.on_dht(news).await,
                 Some((list, read)) = from.foreign.recv() => self.on_foreign(list, read),
                 _ = tick.tick() => self.on_tick().await,
@@ -207,17 +204,17 @@ impl Scout {
             self.origin(Origin::Lan);
         }
         if self.config.dht {
-            match Dht::start(&self.config.bootstrap, self.senders.dht.clone()) {
-                Ok(dht) => {
-                    dht.find_directories();
-                    self.dht = Some(dht);
+            let (entrances, news) = (self.config.bootstrap.clone(), self.senders.dht.clone());
+            self.tasks.spawn(async move {
+                match Dht::join(entrances, news.clone()).await {
+                    Ok(dht) => drop(news.send(DhtNews::Joined(dht)).await),
+                    Err(error) => tracing::info!(%error, "the DHT cannot be used"),
                 }
-                Err(error) => tracing::info!(%error, "the DHT cannot be used"),
-            }
+            });
             self.origin(Origin::Dht);
         }
         for directory in self.config.directories.clone() {
-            self.open_directory(directory);
+            self.open_directory(directory, true);
         }
     }
 
@@ -229,45 +226,17 @@ impl Scout {
         })
     }
 
-    fn open_directory(&mut self, directory: String) {
-        let origin = Origin::Directory(directory.clone());
-        if self.origins.contains_key(&origin) || self.origins.len() >= DIRECTORIES_MAX {
-            return;
-        }
-        self.origin(origin);
-        if foreign::is_list(&directory) {
-            let task = foreign::follow(directory, self.wants.subscribe(), self.senders.foreign.clone());
-            self.tasks.spawn(task);
-            return;
-        }
-        let asker = Asker {
-            directory,
-            endpoint: self.endpoint.clone(),
-            shows: self.shows.subscribe(),
-            wants: self.wants.subscribe(),
-            news: self.senders.news.clone(),
-            told: self.senders.told.clone(),
-        };
-        self.askers.spawn(asker.run());
-    }
-
     fn on_order(&mut self, order: Order) {
         match order {
-            Order::Find(channel) => {
-                let addrs = self.catalogue.addrs(channel);
-                self.tell_peers(channel, addrs);
-                self.seeking.insert(channel, (Instant::now(), SEEKS_MAX));
-                self.wants.send_modify(|wants| {
-                    wants.wanted.insert(channel);
-                });
+            Order::Find(channel) => self.seek(channel),
+            Order::Forget(channel) => self.forget(channel),
+            Order::Browse => {
+                self.wants.send_modify(|wants| wants.browse = true);
+                self.search.favourites_at = Instant::now();
             }
-            Order::Browse => self.wants.send_modify(|wants| wants.browse = true),
             Order::Refresh => {
                 self.wants.send_modify(|wants| wants.refresh += 1);
-                if let Some(dht) = &self.dht {
-                    dht.find_directories();
-                }
-                self.seek_favourites();
+                self.search.look_again(Instant::now());
             }
             Order::Library(library) => {
                 self.catalogue.set_library(library);
@@ -276,24 +245,19 @@ impl Scout {
         }
     }
 
-    /// Looks for what a person marked: the newest words of each, wherever its host is.
-    fn seek_favourites(&self) {
-        if let Some(dht) = &self.dht {
-            let marked = self.catalogue.silent_favourites();
-            marked.into_iter().take(32).for_each(|channel| dht.find_newest(channel));
-        }
-    }
-
     async fn on_tick(&mut self) {
         let now = unix_s();
         self.renew(now);
         self.dirty |= self.catalogue.expire(now);
         self.use_dht();
+        self.seek_favourites();
         self.check_neighbours();
         let settled = self.is_settled();
-        if !self.dirty && settled == self.settled_said {
+        let recent = self.listed_at.is_some_and(|at| at.elapsed() < LIST_EVERY);
+        if settled == self.settled_said && (!self.dirty || recent) {
             return;
         }
+        self.listed_at = Some(Instant::now());
         self.dirty = false;
         self.settled_said = settled;
         for (origin, state) in &mut self.origins {
@@ -327,6 +291,9 @@ impl Scout {
                 lan.close().await;
             }
             while self.askers.join_next().await.is_some() {}
+            for farewell in self.farewells.drain(..) {
+                let _ = farewell.await;
+            }
         };
         let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
         self.askers.abort_all();

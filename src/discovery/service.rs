@@ -1,6 +1,6 @@
 //! Discovery as a node uses it: one thread that listens to every source, says what this node carries, and finds channels.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +58,7 @@ impl PartialEq for Carried {
 #[derive(Debug)]
 pub(super) enum Order {
     Find(ChannelId),
+    Forget(ChannelId),
     Refresh,
     Browse,
     Library(Arc<Library>),
@@ -130,6 +131,11 @@ impl Service {
         self.order(Order::Find(channel));
     }
 
+    /// A channel is wanted no more.
+    pub fn forget(&self, channel: ChannelId) {
+        self.order(Order::Forget(channel));
+    }
+
     /// Asks every source again.
     pub fn refresh(&self) {
         self.order(Order::Refresh);
@@ -176,7 +182,8 @@ impl Service {
 /// Which channels are wanted and what is said of ours: what every directory's task follows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wants {
-    pub wanted: BTreeSet<ChannelId>,
+    /// With the number of the wish: a new one is asked again.
+    pub wanted: BTreeMap<ChannelId, u64>,
     pub browse: bool,
     /// Grows with each wish to ask again at once.
     pub refresh: u64,

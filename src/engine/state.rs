@@ -224,6 +224,9 @@ impl Engine {
     /// Removes a channel; connections that nobody uses any more end a little later, after the farewells.
     pub(super) fn forget(&mut self, id: ChannelId) {
         self.channels.remove(&id);
+        if let Some(finder) = &self.finding.finder {
+            finder.forget(id);
+        }
         for connection in self.connections.values_mut() {
             if connection.users.remove(&id) {
                 connection.idle_since = clock::now();

@@ -14,7 +14,7 @@ use crate::discovery::directory::ledger::{Ledger, LedgerError};
 use crate::discovery::directory::roll::{Counts, Rules};
 use crate::discovery::directory::wire::{Frame, Question};
 use crate::discovery::directory::{serve, web};
-use crate::discovery::probe;
+use crate::discovery::{probe, reach};
 use crate::limits::{DIRECTORIES_MAX, DIRECTORY_LINES_MAX};
 use crate::net::{Endpoint, Identity, NetError};
 use crate::units::PeerId;
@@ -22,8 +22,11 @@ use crate::units::PeerId;
 /// Pause before another directory is dialled again; it doubles up to the second.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LAST: Duration = Duration::from_secs(60);
-/// How often the DHT is told and asked.
+/// How often the DHT is told and asked, and how soon after the first time, which comes before much of it is known.
 const DHT_EVERY: Duration = Duration::from_secs(600);
+const DHT_SOON: Duration = Duration::from_secs(30);
+/// Failures in a row after which a directory that only the DHT named makes room for another.
+const STRANGER_FAILURES_MAX: u32 = 3;
 /// How long the goodbye may take.
 const GOODBYE_MAX: Duration = Duration::from_millis(500);
 
@@ -147,55 +150,69 @@ async fn exchange(endpoint: Endpoint, desk: Desk, others: Vec<String>, bootstrap
     let mut known: Vec<String> = Vec::new();
     let mut partners = JoinSet::new();
     let (sender, mut news) = mpsc::channel(8);
-    let dht = bootstrap.and_then(|entrances| Dht::start(&entrances, sender).ok());
     for other in others {
         known.push(other.clone());
-        partners.spawn(partner(endpoint.clone(), desk.clone(), other));
+        partners.spawn(partner(endpoint.clone(), desk.clone(), other, None));
     }
-    let mut again = tokio::time::interval(DHT_EVERY);
+    let dht = match bootstrap {
+        Some(entrances) => Dht::join(entrances, sender).await.ok(),
+        None => None,
+    };
+    let mut pause = DHT_SOON;
     loop {
-        tokio::select! {
-            _ = again.tick() => if let Some(dht) = &dht {
-                dht.be_directory(endpoint.bound().port());
-                dht.find_directories();
-            },
-            Some(item) = news.recv() => {
-                let DhtNews::Directories(addrs) = item else { continue };
-                for addr in addrs {
-                    let other = addr.to_string();
-                    let ours = endpoint.local_addrs().contains(&addr);
-                    if !ours && !known.contains(&other) && known.len() < DIRECTORIES_MAX {
-                        known.push(other.clone());
-                        partners.spawn(partner(endpoint.clone(), desk.clone(), other));
+        if let Some(dht) = &dht {
+            dht.be_directory(outside_port(&endpoint));
+            dht.find_directories();
+        }
+        let again = tokio::time::sleep(pause);
+        tokio::pin!(again);
+        pause = DHT_EVERY;
+        loop {
+            tokio::select! {
+                () = &mut again => break,
+                Some(item) = news.recv() => {
+                    let DhtNews::Directories(addrs) = item else { continue };
+                    for addr in addrs {
+                        let other = addr.to_string();
+                        let ours = endpoint.local_addrs().contains(&addr);
+                        if !ours && !known.contains(&other) && known.len() < DIRECTORIES_MAX {
+                            known.push(other.clone());
+                            let patience = Some(STRANGER_FAILURES_MAX);
+                            partners.spawn(partner(endpoint.clone(), desk.clone(), other, patience));
+                        }
                     }
                 }
+                // Its place goes to somebody else.
+                Some(Ok(gone)) = partners.join_next() => known.retain(|other| *other != gone),
             }
         }
     }
 }
 
-/// Keeps a line to one other directory: each follows the other's list on it.
-async fn partner(endpoint: Endpoint, desk: Desk, other: String) {
-    let mut pause = RETRY_FIRST;
-    loop {
+/// Keeps a line to one other directory: each follows the other's list on it. One that nobody named is given up, by its
+/// name, after so many failures in a row.
+async fn partner(endpoint: Endpoint, desk: Desk, other: String, patience: Option<u32>) -> String {
+    let (mut pause, mut failures) = (RETRY_FIRST, 0);
+    while patience.is_none_or(|most| failures < most) {
         match talk(&endpoint, &desk, &other).await {
-            Some(()) => pause = RETRY_FIRST,
-            None => pause = (pause * 2).min(RETRY_LAST),
+            Some(()) => (pause, failures) = (RETRY_FIRST, 0),
+            None => (pause, failures) = ((pause * 2).min(RETRY_LAST), failures + 1),
         }
         tokio::time::sleep(pause).await;
     }
+    other
+}
+
+/// The port at which others see this node, as far as they said so.
+fn outside_port(endpoint: &Endpoint) -> u16 {
+    let observed = endpoint.observed();
+    observed
+        .first()
+        .map_or_else(|| endpoint.bound().port(), |(addr, _)| addr.port())
 }
 
 async fn talk(endpoint: &Endpoint, desk: &Desk, other: &str) -> Option<()> {
-    let addrs = tokio::net::lookup_host(other).await.ok()?;
-    let mut line = None;
-    for addr in addrs.take(4) {
-        if let Ok(found) = endpoint.ask(addr).await {
-            line = Some(found);
-            break;
-        }
-    }
-    let line = line?;
+    let line = reach::line(endpoint, other).await.ok()?;
     let answer = line.ask_once(&Question::Exchange.encode()).await.ok()?;
     if Frame::decode(&answer) != Ok(Frame::Taken) {
         return None;

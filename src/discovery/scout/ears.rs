@@ -1,10 +1,11 @@
 //! What comes in from directories, the local network, the DHT and other programs' lists.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{CARRY_EVERY, CHECK_EVERY, CHECKED_MAX, MISSING_MAX, SEEK_EVERY, Scout};
+use super::Scout;
 use crate::discovery::announcement::Signed;
 use crate::discovery::asker::Told;
 use crate::discovery::dht::DhtNews;
@@ -17,6 +18,29 @@ use crate::discovery::now::unix_s;
 use crate::discovery::probe;
 use crate::discovery::service::Found;
 use crate::units::ChannelId;
+
+/// How often hosts on the local network are asked whether they are still there, while a person looks, and how long an
+/// answer may take: one that crashed is gone from the list within 5 s.
+const CHECK_EVERY: Duration = Duration::from_millis(1_200);
+const CHECK_PATIENCE: Duration = Duration::from_millis(1_000);
+/// Answers missing in a row after which one is gone, and channels asked at once.
+const MISSING_MAX: u8 = 2;
+const CHECKED_MAX: usize = 64;
+
+/// A channel on the local network.
+pub(super) struct Neighbour {
+    signed: Signed,
+    /// Where multicast DNS says that its host is.
+    pub(super) addrs: Vec<SocketAddr>,
+    /// How many times in a row its host did not answer.
+    missing: u8,
+}
+
+/// Whether somebody who was asked carries a channel.
+pub(super) enum Alive {
+    Neighbour { channel: ChannelId, answers: bool },
+    Favourite { channel: ChannelId, answers: bool },
+}
 
 impl Scout {
     pub(super) fn on_news(&mut self, news: News) {
@@ -39,11 +63,15 @@ impl Scout {
     pub(super) async fn on_told(&mut self, told: Told) {
         self.dirty = true;
         match told {
-            Told::Reached(directory) => self.origin(Origin::Directory(directory)).trouble = None,
+            Told::Reached(directory) => {
+                self.directories.reached(&directory);
+                self.origin(Origin::Directory(directory)).trouble = None;
+            }
             Told::Trouble(directory, why, again) => {
-                let origin = Origin::Directory(directory);
+                let origin = Origin::Directory(directory.clone());
                 self.origin(origin.clone()).trouble = Some((why, again));
                 self.answered.insert(origin);
+                self.on_unreached(&directory);
             }
             Told::Refused(directory, why) => {
                 if self.refused.insert(why) {
@@ -58,9 +86,18 @@ impl Scout {
 
     pub(super) async fn on_lan(&mut self, news: LanNews) {
         match news {
-            LanNews::Heard(signed) => {
-                self.neighbours.insert(signed.says.channel, ((*signed).clone(), 0));
+            LanNews::Heard(signed, addrs) => {
+                let channel = signed.says.channel;
+                if self.wants.borrow().wanted.contains_key(&channel) {
+                    self.tell_peers(channel, addrs.clone());
+                }
                 self.hear(Origin::Lan, &signed).await;
+                let neighbour = Neighbour {
+                    signed: *signed,
+                    addrs,
+                    missing: 0,
+                };
+                self.neighbours.insert(channel, neighbour);
             }
             LanNews::Gone(channel) => {
                 self.neighbours.remove(&channel);
@@ -76,35 +113,46 @@ impl Scout {
             return;
         }
         self.check_at = now + CHECK_EVERY;
-        for (signed, _) in self.neighbours.values().take(CHECKED_MAX) {
+        for neighbour in self.neighbours.values().take(CHECKED_MAX) {
+            let says = &neighbour.signed.says;
+            let mut addrs = neighbour.addrs.clone();
+            addrs.extend(says.addrs());
             let probe = Probe {
-                channel: signed.says.channel,
-                addrs: signed.says.addrs(),
+                channel: says.channel,
+                addrs,
                 beyond: None,
             };
             let (endpoint, alive) = (self.endpoint.clone(), self.senders.alive.clone());
             self.tasks.spawn(async move {
                 // A crashed host's port answers at once or never.
-                let proof = tokio::time::timeout(CHECK_EVERY, probe::ask(&endpoint, &probe)).await;
-                let _ = alive.send((probe.channel, matches!(proof, Ok(Some(_))))).await;
+                let proof = tokio::time::timeout(CHECK_PATIENCE, probe::ask(&endpoint, &probe)).await;
+                let (channel, answers) = (probe.channel, matches!(proof, Ok(Some(_))));
+                let _ = alive.send(Alive::Neighbour { channel, answers }).await;
             });
         }
     }
 
-    pub(super) fn on_alive(&mut self, channel: ChannelId, alive: bool) {
+    pub(super) fn on_alive(&mut self, alive: &Alive) {
+        match *alive {
+            Alive::Neighbour { channel, answers } => self.on_neighbour(channel, answers),
+            Alive::Favourite { channel, answers } => self.dirty |= self.catalogue.answers(channel, answers, unix_s()),
+        }
+    }
+
+    fn on_neighbour(&mut self, channel: ChannelId, answers: bool) {
         let own = self.carried.iter().any(|carried| carried.channel == channel);
-        let Some((signed, missing)) = self.neighbours.get_mut(&channel).filter(|_| !own) else {
+        let Some(neighbour) = self.neighbours.get_mut(&channel).filter(|_| !own) else {
             return;
         };
-        if alive {
-            if *missing >= MISSING_MAX {
-                self.dirty |= self.catalogue.hear(&Origin::Lan, signed, unix_s());
+        if answers {
+            if neighbour.missing >= MISSING_MAX {
+                self.dirty |= self.catalogue.hear(&Origin::Lan, &neighbour.signed, unix_s());
             }
-            *missing = 0;
+            neighbour.missing = 0;
             return;
         }
-        *missing = missing.saturating_add(1);
-        if *missing == MISSING_MAX {
+        neighbour.missing = neighbour.missing.saturating_add(1);
+        if neighbour.missing == MISSING_MAX {
             self.dirty |= self.catalogue.lose(&Origin::Lan, channel);
         }
     }
@@ -112,7 +160,7 @@ impl Scout {
     pub(super) async fn on_dht(&mut self, news: DhtNews) {
         match news {
             DhtNews::Peers(channel, addrs) => {
-                let wanted = self.wants.borrow().wanted.contains(&channel);
+                let wanted = self.wants.borrow().wanted.contains_key(&channel);
                 if wanted {
                     self.tell_peers(channel, addrs);
                 }
@@ -120,8 +168,15 @@ impl Scout {
             DhtNews::Newest(signed) => self.hear(Origin::Dht, &signed).await,
             DhtNews::Directories(addrs) => {
                 for addr in addrs {
-                    self.open_directory(addr.to_string());
+                    self.open_stranger(addr);
                 }
+            }
+            DhtNews::Joined(dht) => {
+                for said in self.said.values() {
+                    drop(said.publish(&dht));
+                }
+                self.dht = Some(dht);
+                self.search.look_again(Instant::now());
             }
         }
     }
@@ -129,7 +184,7 @@ impl Scout {
     pub(super) async fn hear(&mut self, origin: Origin, signed: &Signed) {
         let channel = signed.says.channel;
         self.dirty |= self.catalogue.hear(&origin, signed, unix_s());
-        let wanted = self.wants.borrow().wanted.contains(&channel);
+        let wanted = self.wants.borrow().wanted.contains_key(&channel);
         if wanted && signed.says.on_air {
             self.tell_peers(channel, signed.says.addrs());
         }
@@ -152,25 +207,5 @@ impl Scout {
         if !addrs.is_empty() && self.found.try_send(Found::Peers { channel, addrs }).is_err() {
             tracing::debug!("the engine does not keep up with what is found");
         }
-    }
-
-    pub(super) fn use_dht(&mut self) {
-        let now = Instant::now();
-        let Some(dht) = &self.dht else { return };
-        if now >= self.carry_at && !self.carried.is_empty() {
-            self.carry_at = now + CARRY_EVERY;
-            let port = self.endpoint.bound().port();
-            self.carried.iter().for_each(|carried| dht.carry(carried.channel, port));
-        }
-        let carried = &self.carried;
-        self.seeking.retain(|channel, (at, left)| {
-            if now >= *at {
-                *at = now + SEEK_EVERY;
-                *left -= 1;
-                dht.find_peers(*channel);
-                dht.find_newest(*channel);
-            }
-            *left > 0 && !carried.iter().any(|carried| carried.channel == *channel)
-        });
     }
 }

@@ -1,13 +1,16 @@
 //! What this node says about its own shows, and its proof that it carries what it says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Scout;
 use crate::discovery::announcement::{Announcement, RENEW_S, Signed};
+use crate::discovery::dht::Dht;
 use crate::discovery::directory::wire::{Frame, Question};
 use crate::discovery::now::unix_s;
 use crate::discovery::service::{Carried, Found};
@@ -26,8 +29,19 @@ pub(super) struct Said {
     over: bool,
 }
 
+impl Said {
+    /// Puts it into the DHT.
+    pub(super) fn publish(&self, dht: &Dht) -> JoinHandle<()> {
+        dht.publish(&self.signed, &self.key)
+    }
+}
+
 impl Scout {
     pub(super) fn on_carried(&mut self, carried: Arc<Vec<Carried>>) {
+        let ids = |carried: &[Carried]| carried.iter().map(|one| one.channel).collect::<BTreeSet<_>>();
+        if ids(&self.carried) != ids(&carried) {
+            self.search.carry_soon(Instant::now());
+        }
         self.carried = carried;
         let now = unix_s();
         let carried = &self.carried;
@@ -46,12 +60,14 @@ impl Scout {
             said.signed = goodbye.sign(&said.key);
             said.over = true;
             ended = true;
+            if let Some(dht) = &self.dht {
+                self.farewells.push(said.publish(dht));
+            }
         }
         self.renew(now);
         if ended {
             self.speak();
         }
-        self.carry_at = Instant::now();
     }
 
     /// Signs anew what has changed or grown old.
@@ -75,15 +91,15 @@ impl Scout {
                 ..draft.clone()
             }
             .sign(key);
-            if let Some(dht) = &self.dht {
-                dht.publish(&signed, key);
-            }
             let said = Said {
                 signed,
                 draft: draft.clone(),
                 key: key.clone(),
                 over: false,
             };
+            if let Some(dht) = &self.dht {
+                drop(said.publish(dht));
+            }
             self.said.insert(carried.channel, said);
             changed = true;
         }
