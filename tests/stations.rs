@@ -45,6 +45,8 @@ fn answer(mut stream: TcpStream, addr: SocketAddr, sound: &[u8]) -> std::io::Res
         "/list.m3u" => ("audio/x-mpegurl", b"#EXTM3U\nlive.wav\n".as_slice()),
         "/live.wav" => ("audio/wav", sound),
         "/json/stations/search" => ("application/json", stations.as_bytes()),
+        "/noise" => ("audio/mpeg", [0x55; 20_000].as_slice()),
+        "/gone" => return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
         _ => ("text/plain", b"".as_slice()),
     };
     write!(
@@ -202,18 +204,22 @@ fn a_station_that_is_listened_to_is_passed_on_at_a_word() {
 fn a_station_that_is_none_is_said() {
     let lab = Lab::new();
     let addr = station(&lab);
-    let mut listener = lab.start(
-        "listener",
-        &[
-            "listen",
-            &format!("http://{addr}/nothing"),
-            "--output",
-            "null",
-            "--bind",
-            "127.0.0.1:0",
-        ],
-    );
-    let notice = listener.wait("notice");
-    assert!(notice["message"].as_str().unwrap().contains("no sound"), "{notice}");
-    listener.stop();
+    for (what, word) in [("nothing", "no sound"), ("gone", "status 404"), ("noise", "cannot be")] {
+        let ended = lab
+            .start(
+                what,
+                &[
+                    "listen",
+                    &format!("http://{addr}/{what}"),
+                    "--output",
+                    "null",
+                    "--bind",
+                    "127.0.0.1:0",
+                ],
+            )
+            .end();
+        assert_eq!(ended.code, Some(3), "{what}: {}", ended.errors);
+        assert!(ended.errors.contains(word), "{what}: {}", ended.errors);
+        assert!(ended.all("joined").is_empty(), "{what} was never heard");
+    }
 }

@@ -14,6 +14,7 @@ use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::{MetadataOptions, MetadataRevision, StandardTag};
+use symphonia::default::formats;
 
 use crate::audio::{codec, title};
 use mixdown::Mixdown;
@@ -91,9 +92,33 @@ impl Track {
             hint.with_extension(extension);
         }
         let stream = MediaSourceStream::new(source, Default::default());
-        let mut format = symphonia::default::get_probe()
+        let format = symphonia::default::get_probe()
             .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|e| unsupported(&e))?;
+        Track::from_format(format)
+    }
+
+    /// Reads a live stream of a known kind: `mp3`, `aac` (ADTS), `ogg`, `flac` or `wav`. Unlike [`Track::from_source`] it
+    /// searches for nothing else, which would read a megabyte first.
+    ///
+    /// # Errors
+    /// As [`Track::open`].
+    pub fn from_live(source: Box<dyn MediaSource>, kind: &str) -> Result<Track, DecodeError> {
+        let stream = MediaSourceStream::new(source, Default::default());
+        let options = FormatOptions::default();
+        let boxed = |error| unsupported(&error);
+        let format: Box<dyn FormatReader> = match kind {
+            "mp3" => Box::new(formats::MpaReader::try_new(stream, options).map_err(boxed)?),
+            "aac" => Box::new(formats::AdtsReader::try_new(stream, options).map_err(boxed)?),
+            "ogg" => Box::new(formats::OggReader::try_new(stream, options).map_err(boxed)?),
+            "flac" => Box::new(formats::FlacReader::try_new(stream, options).map_err(boxed)?),
+            "wav" => Box::new(formats::WavReader::try_new(stream, options).map_err(boxed)?),
+            other => return Err(DecodeError::Unsupported(other.to_owned())),
+        };
+        Track::from_format(format)
+    }
+
+    fn from_format(mut format: Box<dyn FormatReader>) -> Result<Track, DecodeError> {
         let (decoder, track_id, rate_hz, length_frames) = choose(format.as_ref())?;
         let title = format.metadata().skip_to_latest().and_then(title_of);
         Ok(Track {

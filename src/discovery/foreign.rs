@@ -41,7 +41,7 @@ pub(super) async fn follow(
 }
 
 async fn fetch(list: &str) -> Result<Vec<Listing>, String> {
-    let client = web::client().map_err(|error| error.to_string())?;
+    let client = web::client(list).map_err(|error| error.to_string())?;
     let body = web::fetch(&client, list, FOREIGN_LIST_MAX_BYTES)
         .await
         .map_err(|error| error.to_string())?;

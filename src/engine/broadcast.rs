@@ -10,7 +10,7 @@ use crate::audio::level::{Levels, Meter, SilenceDetector};
 use crate::audio::payload::Framer;
 use crate::audio::source::{Fill, Note, Source};
 use crate::device::Capture;
-use crate::engine::command::Show;
+use crate::engine::command::{Programme, Show};
 use crate::engine::event::Level;
 use crate::engine::handle::LevelsCell;
 use crate::engine::programme::{self, Ready};
@@ -77,7 +77,11 @@ impl Broadcast {
                     return;
                 }
             };
-            let _ = reports.blocking_send(Report::BroadcastReady { channel });
+            // A station may never sound: then there is nothing to go on air with.
+            let waits = matches!(show.sources.as_slice(), [Programme::Station(_)]);
+            if !waits {
+                let _ = reports.blocking_send(Report::BroadcastReady { channel });
+            }
             let recorder = Recorder::for_show(&show, &reports);
             let mut on_air = OnAir {
                 channel,
@@ -90,6 +94,9 @@ impl Broadcast {
                 reports,
                 frames: Box::new([0.0; PACKET_SAMPLES]),
                 packets: 0,
+                waits,
+                over: false,
+                trouble: None,
             };
             on_air.run(ready, &receiver);
         })?;
@@ -114,6 +121,12 @@ struct OnAir {
     reports: mpsc::Sender<Report>,
     frames: Box<[f32; PACKET_SAMPLES]>,
     packets: u64,
+    /// Nothing has come from the station yet, and nobody is told that it is on air.
+    waits: bool,
+    /// The programme has ended by itself.
+    over: bool,
+    /// What was last wrong with it.
+    trouble: Option<(String, String)>,
 }
 
 impl OnAir {
@@ -143,13 +156,31 @@ impl OnAir {
             }
             self.tell_position(source.as_ref());
         }
-        self.finish();
+        match self.waits && self.over {
+            true => self.fail(),
+            false => self.finish(),
+        }
     }
 
     /// One packet of sound, when its time has come; false when the programme is over.
     fn packet(&mut self, source: &mut dyn Source, live: bool, due: &mut Instant) -> bool {
         loop {
             match source.fill(&mut self.frames) {
+                Fill::Starved if self.waits => {
+                    std::thread::sleep(Duration::from_millis(4));
+                    *due = Instant::now();
+                    return true;
+                }
+                Fill::Ended if self.waits => {
+                    self.over = true;
+                    return false;
+                }
+                Fill::Full if self.waits => {
+                    self.waits = false;
+                    let ready = Report::BroadcastReady { channel: self.channel };
+                    let _ = self.reports.blocking_send(ready);
+                    *due = pace(*due);
+                }
                 Fill::Full if live => *due = Instant::now() + PACKET_TIME,
                 Fill::Full => *due = pace(*due),
                 Fill::Ended => {
@@ -231,6 +262,7 @@ impl OnAir {
         match note {
             Note::Title(title) => self.title(title),
             Note::Trouble { message, hint } => {
+                self.trouble = Some((message.clone(), hint.clone()));
                 let _ = self.reports.blocking_send(Report::Notice {
                     level: Level::Warn,
                     message,
@@ -258,6 +290,20 @@ impl OnAir {
             length: source.length(),
             next: source.upcoming(),
             silent_for: self.silence.silent_for(),
+        });
+    }
+
+    /// The station was given up before anything was heard of it.
+    fn fail(&mut self) {
+        let trouble = self.trouble.take().unwrap_or_else(|| {
+            let message = "the station cannot be received: it sends nothing".into();
+            (message, "try another of its addresses".into())
+        });
+        let _ = self.reports.blocking_send(Report::Failed {
+            channel: self.channel,
+            code: 3,
+            message: trouble.0,
+            hint: trouble.1,
         });
     }
 

@@ -256,7 +256,7 @@ mod tests {
     async fn a_player_gets_playlists_and_a_stream_that_decodes() {
         let (tap, addr) = Tap::open("127.0.0.1:0".parse().unwrap()).unwrap();
         let get = async |path: &str| {
-            let client = crate::net::web::client().unwrap();
+            let client = crate::net::web::client(&format!("http://{addr}")).unwrap();
             let body = crate::net::web::fetch(&client, &format!("http://{addr}/{path}"), 1 << 20).await;
             body.map(|body| String::from_utf8_lossy(&body).into_owned())
         };
@@ -286,7 +286,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(4)).await;
             }
         });
-        let client = crate::net::web::client().unwrap();
+        let client = crate::net::web::client(&format!("http://{addr}")).unwrap();
         let url = format!("http://{addr}/night.opus");
         let body = crate::net::web::fetch(&client, &url, 1 << 20).await.unwrap();
         feeding.await.unwrap();

@@ -35,7 +35,6 @@ struct Row {
 /// # Errors
 /// When no server answers; the last one's trouble is told.
 pub async fn search(servers: &[String], query: &str) -> Result<Vec<Listing>, WebError> {
-    let client = web::client()?;
     let mut why = WebError::Address("nothing".into());
     for server in servers {
         let url = match address(server, query) {
@@ -45,8 +44,15 @@ pub async fn search(servers: &[String], query: &str) -> Result<Vec<Listing>, Web
                 continue;
             }
         };
+        let client = web::client(url.as_str())?;
         match web::fetch(&client, url.as_str(), STATIONS_MAX_BYTES).await {
-            Ok(body) => return read(&body),
+            Ok(body) => {
+                let own = url.host_str().is_some_and(web::is_own_host);
+                return Ok(read(&body)?
+                    .into_iter()
+                    .filter(|row| own || !is_own(&row.link))
+                    .collect());
+            }
             Err(error) => why = error,
         }
     }
@@ -67,6 +73,12 @@ fn address(server: &str, query: &str) -> Result<Url, WebError> {
         .append_pair("order", "clickcount")
         .append_pair("reverse", "true");
     Ok(url)
+}
+
+/// Whether a station's address leads into the listener's own network: no list of the world's stations has business there.
+fn is_own(link: &str) -> bool {
+    link.parse::<Url>()
+        .is_ok_and(|url| url.host_str().is_some_and(web::is_own_host))
 }
 
 /// Reads an answer; stations without a usable address are left out.
@@ -139,6 +151,18 @@ mod tests {
         );
         assert!(found[0].on_air && !found[1].on_air);
         assert!(read(b"<html>").is_err());
+    }
+
+    #[test]
+    fn a_list_of_the_world_does_not_lead_into_the_own_network() {
+        for own in [
+            "http://192.168.1.1/setup",
+            "http://nas.local/x",
+            "http://localhost:8000/",
+        ] {
+            assert!(is_own(own), "{own}");
+        }
+        assert!(!is_own("http://radio.example/live"));
     }
 
     #[test]

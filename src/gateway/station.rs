@@ -5,6 +5,7 @@
 //! them at the pace of the clock. Every queue between them is bounded, so that a station that sends faster than real time
 //! waits. Nothing on this machine's own network is fetched unless the person named it.
 
+mod decode;
 pub mod fetch;
 mod hls;
 pub mod icy;
@@ -13,17 +14,13 @@ pub mod playlist;
 mod transport_stream;
 
 use std::collections::VecDeque;
-use std::io::Read;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
 
-use symphonia::core::io::ReadOnlySource;
-
-use crate::audio::decode::Track;
-use crate::audio::resample::{Quality, Resampler};
 use crate::audio::source::{Fill, Note, Source};
-use crate::units::{PACKET_SAMPLES, PACKET_TIME, SAMPLE_RATE};
+use crate::units::{PACKET_SAMPLES, PACKET_TIME};
 
 pub use open::StationError;
 
@@ -36,8 +33,11 @@ const PIECES_MAX: usize = 64;
 
 /// From the fetching thread to the decoding one.
 pub enum Fetched {
-    /// A new stream begins; the ending is a guess at its format.
-    Begin(String),
+    /// A new stream begins, of the kind that the server says, on this connection.
+    Begin {
+        kind: &'static str,
+        attempt: u64,
+    },
     Bytes(Vec<u8>),
     Title(String),
     /// For a person; the fetching goes on or not, whatever it says.
@@ -52,6 +52,25 @@ enum Heard {
     Sound(Vec<f32>),
     Title(String),
     Trouble { message: String, hint: String },
+}
+
+/// What the decoding thread tells the fetching one.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// The last connection whose stream could not be decoded to its end.
+    spoiled: AtomicU64,
+    sounded: AtomicBool,
+}
+
+impl Shared {
+    fn is_spoiled(&self, attempt: u64) -> bool {
+        self.spoiled.load(Ordering::Relaxed) == attempt
+    }
+
+    /// Whether the station has ever been heard.
+    fn has_sounded(&self) -> bool {
+        self.sounded.load(Ordering::Relaxed)
+    }
 }
 
 /// A station that is being received.
@@ -74,13 +93,15 @@ impl Station {
         let thread = |error: std::io::Error| StationError::Failed(error.to_string());
         let (fetched, pieces) = sync_channel(PIECES_MAX);
         let (out, heard) = sync_channel(AHEAD);
+        let shared = Arc::new(Shared::default());
+        let told = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("station".into())
-            .spawn(move || fetch::run(&url, &fetched))
+            .spawn(move || fetch::run(&url, &fetched, &told))
             .map_err(thread)?;
         std::thread::Builder::new()
             .name("station-decode".into())
-            .spawn(move || decode(pieces, &out))
+            .spawn(move || decode::run(pieces, &out, &shared))
             .map_err(thread)?;
         Ok(Station {
             heard,
@@ -135,137 +156,6 @@ impl Source for Station {
 
     fn position(&self) -> Duration {
         PACKET_TIME * self.blocks
-    }
-}
-
-/// What the decoder has not read yet.
-struct Pieces {
-    from: Receiver<Fetched>,
-    part: VecDeque<u8>,
-    words: VecDeque<Heard>,
-    /// The format of the stream that comes next.
-    next: Option<String>,
-    /// No more bytes come for this stream.
-    broken: bool,
-    over: bool,
-}
-
-impl Pieces {
-    /// Waits for one thing from the fetching thread.
-    fn wait(&mut self) {
-        match self.from.recv() {
-            Ok(Fetched::Begin(ending)) => (self.next, self.broken) = (Some(ending), true),
-            Ok(Fetched::Bytes(bytes)) => self.part.extend(bytes),
-            Ok(Fetched::Title(title)) => self.words.push_back(Heard::Title(title)),
-            Ok(Fetched::Trouble { message, hint }) => {
-                self.words.push_back(Heard::Trouble { message, hint });
-                self.broken = true;
-            }
-            Err(_) => (self.over, self.broken) = (true, true),
-        }
-    }
-
-    /// The next stream's format once it has begun; what was not read of the last one is forgotten.
-    fn begin(&mut self) -> Option<String> {
-        self.part.clear();
-        let ending = self.next.take()?;
-        self.broken = false;
-        Some(ending)
-    }
-}
-
-/// Decodes stream after stream until the fetching ends or nobody listens.
-fn decode(from: Receiver<Fetched>, out: &SyncSender<Heard>) {
-    let pieces = Arc::new(Mutex::new(Pieces {
-        from,
-        part: VecDeque::new(),
-        words: VecDeque::new(),
-        next: None,
-        broken: false,
-        over: false,
-    }));
-    loop {
-        // What went wrong is said at once, not when the station is heard again.
-        let (words, begun, over) = {
-            let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
-            if pieces.words.is_empty() && pieces.next.is_none() && !pieces.over {
-                pieces.wait();
-            }
-            (std::mem::take(&mut pieces.words), pieces.begin(), pieces.over)
-        };
-        for word in words {
-            if out.send(word).is_err() {
-                return;
-            }
-        }
-        let Some(ending) = begun else {
-            match over {
-                true => return,
-                false => continue,
-            }
-        };
-        let stream = Stream(Arc::clone(&pieces));
-        match one(stream, &ending, &pieces, out) {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(why) => {
-                let trouble = Heard::Trouble {
-                    message: format!("what the station sends cannot be played: {why}"),
-                    hint: "it may use HE-AAC or send no sound at all; try another of its addresses".into(),
-                };
-                if out.send(trouble).is_err() {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// The bytes of one stream as a reader; it ends where the stream breaks off or the next one begins.
-struct Stream(Arc<Mutex<Pieces>>);
-
-impl Read for Stream {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while pieces.part.is_empty() && !pieces.broken {
-            pieces.wait();
-        }
-        pieces.part.read(out)
-    }
-}
-
-/// Decodes one stream; `Ok(false)` when nobody listens any more.
-fn one(stream: Stream, ending: &str, pieces: &Mutex<Pieces>, out: &SyncSender<Heard>) -> Result<bool, String> {
-    let mut track =
-        Track::from_source(Box::new(ReadOnlySource::new(stream)), ending).map_err(|error| error.to_string())?;
-    let mut rate = track.rate_hz();
-    let mut resampler = Resampler::new(rate, SAMPLE_RATE, Quality::Studio);
-    let mut samples = Vec::new();
-    loop {
-        samples.clear();
-        let more = track.read(&mut samples).map_err(|error| error.to_string())?;
-        if track.rate_hz() != rate {
-            rate = track.rate_hz();
-            resampler = Resampler::new(rate, SAMPLE_RATE, Quality::Studio);
-        }
-        let mut sound = Vec::new();
-        resampler.push(&samples, &mut sound);
-        let words: Vec<Heard> = {
-            let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
-            let tags = track.title().map(Heard::Title);
-            pieces.words.drain(..).chain(tags).collect()
-        };
-        for word in words
-            .into_iter()
-            .chain((!sound.is_empty()).then_some(Heard::Sound(sound)))
-        {
-            if out.send(word).is_err() {
-                return Ok(false);
-            }
-        }
-        if !more {
-            return Ok(true);
-        }
     }
 }
 

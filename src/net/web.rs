@@ -1,10 +1,12 @@
 //! The one way to fetch something over HTTP: little of it, in time, and not from where nobody meant.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
 
 /// Redirects followed.
 const REDIRECTS_MAX: usize = 5;
@@ -16,6 +18,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(8);
 pub enum WebError {
     #[error("{0} is no http:// or https:// address")]
     Address(String),
+    #[error("it leads into your own network, which nobody asked for")]
+    Local,
     #[error("it redirects more than {REDIRECTS_MAX} times")]
     Redirects,
     #[error("it answers with status {0}")]
@@ -28,20 +32,49 @@ pub enum WebError {
     Failed(String),
 }
 
-/// A client that names itself, follows few redirects and gives up in time.
+/// A client for one address that names itself, follows few redirects and gives up in time. Unless the address itself is of
+/// this machine's network, neither a redirect nor a name leads there.
 ///
 /// # Errors
 /// When the system's certificates cannot be used.
-pub fn client() -> Result<Client, WebError> {
+pub fn client(url: &str) -> Result<Client, WebError> {
     // A second installation finds the first one and leaves it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    let own = Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_own_host));
+    let policy = Policy::custom(move |attempt| {
+        if attempt.previous().len() > REDIRECTS_MAX {
+            return attempt.error(WebError::Redirects);
+        }
+        if !own && attempt.url().host_str().is_some_and(is_own_host) {
+            return attempt.error(WebError::Local);
+        }
+        attempt.follow()
+    });
+    let mut builder = Client::builder()
         .user_agent(concat!("inonda/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_MAX)
         .read_timeout(CONNECT_MAX)
-        .redirect(Policy::limited(REDIRECTS_MAX))
-        .build()
-        .map_err(|error| WebError::Failed(error.to_string()))
+        .redirect(policy);
+    if !own {
+        builder = builder.dns_resolver(Arc::new(Outward));
+    }
+    builder.build().map_err(|error| WebError::Failed(error.to_string()))
+}
+
+/// Finds no address on this machine's network, whatever a name says.
+struct Outward;
+
+impl Resolve for Outward {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let addrs: Vec<SocketAddr> = found.filter(|addr| !is_local(addr.ip())).collect();
+            if addrs.is_empty() {
+                return Err(WebError::Local.into());
+            }
+            Ok(Box::new(addrs.into_iter()) as Addrs)
+        })
+    }
 }
 
 /// Why a request failed, in words.
@@ -49,12 +82,12 @@ pub fn failure(error: &reqwest::Error) -> WebError {
     if error.is_timeout() {
         return WebError::TimedOut;
     }
-    if error.is_redirect() {
-        return WebError::Redirects;
-    }
     let mut why: &dyn std::error::Error = error;
     while let Some(deeper) = why.source() {
         why = deeper;
+        if let Some(ours) = why.downcast_ref::<WebError>() {
+            return ours.clone();
+        }
     }
     WebError::Failed(why.to_string())
 }
@@ -76,6 +109,17 @@ pub async fn fetch(client: &Client, url: &str, max: usize) -> Result<Vec<u8>, We
         body.extend_from_slice(&part);
     }
     Ok(body)
+}
+
+/// Whether a host is named in a way that only means this machine or its network: by a private address, as `localhost`, under
+/// `.local`, or without any dot. What some name server says about other names does not count: it may be anybody's.
+pub fn is_own_host(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return is_local(ip);
+    }
+    let own = [".localhost", ".local"].iter().any(|end| host.ends_with(end));
+    own || !host.contains('.')
 }
 
 /// Whether an address belongs to this machine or to a private network.
@@ -124,5 +168,35 @@ mod tests {
         for public in ["198.51.100.1", "100.128.0.1", "2001:db8::1"] {
             assert!(!is_local(public.parse().unwrap()), "{public}");
         }
+    }
+
+    #[test]
+    fn only_a_name_that_says_so_is_of_the_own_network() {
+        for own in [
+            "localhost",
+            "LOCALHOST.",
+            "nas",
+            "nas.local",
+            "10.0.0.1",
+            "[::1]",
+            "a.localhost",
+        ] {
+            assert!(is_own_host(own), "{own}");
+        }
+        for other in [
+            "radio.example",
+            "localhost.example",
+            "198.51.100.1",
+            "2001:db8::1",
+            "local.example.",
+        ] {
+            assert!(!is_own_host(other), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_turns_out_to_be_local_is_not_fetched() {
+        let addrs = Outward.resolve("localhost".parse().unwrap()).await;
+        assert!(addrs.err().unwrap().to_string().contains("your own network"));
     }
 }

@@ -36,10 +36,27 @@ pub enum StationError {
     TimedOut,
     #[error("it sends {0}, which is no sound")]
     NoSound(String),
+    #[error("what it sends cannot be decoded")]
+    Spoiled,
     #[error("its HLS stream is encrypted or in fragmented MP4, which inonda cannot play")]
     Hls,
     #[error("{0}")]
     Failed(String),
+}
+
+impl StationError {
+    /// Whether trying again is of no use; a station that has `sounded` may have trouble that passes.
+    pub(super) fn is_hopeless(&self, sounded: bool) -> bool {
+        match self {
+            StationError::Address(_) | StationError::Endless | StationError::Local(_) | StationError::Hls => true,
+            StationError::Status(408 | 429) => false,
+            StationError::Status(status) => !sounded && *status < 500,
+            StationError::NoSound(_) => !sounded,
+            StationError::Unknown(_) | StationError::TimedOut | StationError::Spoiled | StationError::Failed(_) => {
+                false
+            }
+        }
+    }
 }
 
 impl From<WebError> for StationError {
@@ -49,7 +66,9 @@ impl From<WebError> for StationError {
             WebError::Redirects => StationError::Endless,
             WebError::Status(status) => StationError::Status(status),
             WebError::TimedOut => StationError::TimedOut,
-            error @ (WebError::TooLong(_) | WebError::Failed(_)) => StationError::Failed(error.to_string()),
+            error @ (WebError::Local | WebError::TooLong(_) | WebError::Failed(_)) => {
+                StationError::Failed(error.to_string())
+            }
         }
     }
 }
@@ -84,13 +103,9 @@ pub fn parse(text: &str) -> Result<Url, StationError> {
     }
 }
 
-/// Whether an address leads to this machine's own network.
-///
-/// # Errors
-/// When its name is not known.
-pub async fn is_own(url: &Url) -> Result<LocalAllowed, StationError> {
-    let addrs = look_up(url).await?;
-    Ok(LocalAllowed(addrs.iter().any(|addr| is_local(addr.ip()))))
+/// Whether an address that a person gave means this machine's own network.
+pub fn is_own(url: &Url) -> LocalAllowed {
+    LocalAllowed(url.host_str().is_some_and(web::is_own_host))
 }
 
 async fn look_up(url: &Url) -> Result<Vec<SocketAddr>, StationError> {

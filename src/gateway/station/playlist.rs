@@ -1,6 +1,13 @@
 //! What stands between a station's address and its sound: `.m3u`, `.pls` and HLS's `.m3u8`. Pure.
 
+use std::collections::VecDeque;
+
 use crate::limits::PLAYLIST_ENTRIES_MAX;
+
+/// Numbers of segments beyond this are not believed, so that counting on never overflows.
+const SEQUENCE_MAX: u64 = u64::MAX / 2;
+/// Segments of a stream that has ended: five hours of six seconds.
+const SEGMENTS_MAX: usize = 3_000;
 
 /// A playlist that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +66,14 @@ fn read_hls(text: &str) -> Option<Playlist> {
         ..Segments::default()
     };
     let mut bandwidth = None;
+    let mut uris = VecDeque::new();
     for line in text.lines().map(str::trim) {
         if let Some(attributes) = line.strip_prefix("#EXT-X-STREAM-INF:") {
             bandwidth = Some(attribute(attributes, "BANDWIDTH").unwrap_or(0));
         } else if let Some(target) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
             segments.target_s = target.parse().unwrap_or(6).clamp(1, 30);
         } else if let Some(first) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
-            segments.first = first.parse().unwrap_or(0);
+            segments.first = first.parse().unwrap_or(0).min(SEQUENCE_MAX);
         } else if line.starts_with("#EXT-X-ENDLIST") {
             segments.ended = true;
         } else if line.starts_with("#EXT-X-MAP") || line.starts_with("#EXT-X-KEY") && !line.contains("METHOD=NONE") {
@@ -75,11 +83,18 @@ fn read_hls(text: &str) -> Option<Playlist> {
                 Some(bandwidth) if qualities.len() < PLAYLIST_ENTRIES_MAX => {
                     qualities.push((line.to_owned(), bandwidth));
                 }
-                None if segments.uris.len() < PLAYLIST_ENTRIES_MAX => segments.uris.push(line.to_owned()),
-                Some(_) | None => {}
+                None => uris.push_back(line.to_owned()),
+                Some(_) => {}
             }
         }
     }
+    // A long list is one that reaches far back: its end is what is on air.
+    while !segments.ended && uris.len() > PLAYLIST_ENTRIES_MAX {
+        uris.pop_front();
+        segments.first += 1;
+    }
+    uris.truncate(SEGMENTS_MAX);
+    segments.uris = uris.into();
     match (qualities.is_empty(), segments.uris.is_empty() && !segments.ended) {
         (false, _) => Some(Playlist::Qualities(qualities)),
         (true, false) => Some(Playlist::Segments(segments)),
@@ -134,6 +149,21 @@ mod tests {
         };
         assert_eq!((segments.first, segments.uris.len(), segments.ended), (17, 2, false));
         assert_eq!(read("<html><body>not found</body></html>"), None);
+    }
+
+    #[test]
+    fn of_a_long_list_the_end_is_kept_and_mad_numbers_are_not_believed() {
+        let uris: String = (0..100).map(|n| format!("#EXTINF:4,\n{n}.aac\n")).collect();
+        let list = |head: &str| match read(&format!("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:{head}\n{uris}")) {
+            Some(Playlist::Segments(segments)) => segments,
+            other => panic!("{other:?}"),
+        };
+        let live = list("7");
+        assert_eq!((live.first, live.uris.len()), (43, PLAYLIST_ENTRIES_MAX));
+        assert_eq!(live.uris.last().unwrap(), "99.aac");
+        let whole = list("7\n#EXT-X-ENDLIST");
+        assert_eq!((whole.first, whole.uris.len()), (7, 100));
+        assert!(list("18446744073709551615").first <= SEQUENCE_MAX + 100);
     }
 
     proptest! {

@@ -172,6 +172,101 @@ async fn nothing_leads_into_the_local_network_unasked() {
     let url = open::parse(&format!("http://{addr}/")).unwrap();
     let refused = open::open(url.clone(), open::LocalAllowed(false), &mut 3).await.err();
     assert!(matches!(refused, Some(StationError::Local(_))), "{refused:?}");
-    assert_eq!(open::is_own(&url).await, Ok(open::LocalAllowed(true)));
+    assert_eq!(open::is_own(&url), open::LocalAllowed(true));
     assert!(open::open(url, open::LocalAllowed(true), &mut 3).await.is_ok());
+}
+
+const MP3: &[u8] = include_bytes!("../../../tests/sounds/chirp.mp3");
+
+/// Fills until `enough` loud blocks were heard; how many were, and all notes.
+#[allow(clippy::disallowed_methods, reason = "a real server is waited for")]
+fn hear_blocks(url: &str, enough: u32) -> (u32, Vec<Note>) {
+    let mut station = Station::start(url).unwrap();
+    let (mut loud, mut notes) = (0, Vec::new());
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut block = [0.0; PACKET_SAMPLES];
+    while Instant::now() < until && loud < enough {
+        match station.fill(&mut block) {
+            Fill::Full => loud += u32::from(block.iter().any(|sample| sample.abs() > 0.01)),
+            Fill::Starved => std::thread::sleep(Duration::from_millis(5)),
+            Fill::Ended => break,
+        }
+        notes.extend(std::iter::from_fn(|| station.note()));
+    }
+    (loud, notes)
+}
+
+#[test]
+fn a_station_that_begins_to_send_garbage_is_dialled_again() {
+    let dialled = std::sync::atomic::AtomicU32::new(0);
+    let addr = serve(move |_, _| match dialled.fetch_add(1, Ordering::Relaxed) {
+        // The connection stays good; only what comes on it is worth nothing.
+        0 => found("audio/mpeg", &[&MP3[..MP3.len() / 4], &[0; 600_000]].concat()),
+        _ => found("audio/x-mpeg", MP3),
+    });
+    // More than a quarter of the second and a half.
+    let (loud, notes) = hear_blocks(&format!("http://{addr}/"), 50);
+    assert_eq!(loud, 50, "{notes:?}");
+}
+
+/// The MP3 cut between two frames into so many segments.
+fn segments(count: usize) -> Vec<Vec<u8>> {
+    let tag = MP3[6..10].iter().fold(0, |size, byte| size << 7 | usize::from(*byte));
+    let mut rest = &MP3[10 + tag..];
+    let mut frames = Vec::new();
+    while let [0xff, version, rate, ..] = rest {
+        let one = version & 0x08 != 0;
+        let kbps = match one {
+            true => [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+            false => [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+        }[usize::from(rate >> 4)];
+        let hertz = [44_100, 48_000, 32_000][usize::from(rate >> 2 & 3)] / if one { 1 } else { 2 };
+        let length = if one { 144 } else { 72 } * kbps * 1_000 / hertz + usize::from(rate >> 1 & 1);
+        frames.push(&rest[..length.min(rest.len())]);
+        rest = &rest[length.min(rest.len())..];
+    }
+    frames.chunks(frames.len().div_ceil(count)).map(<[_]>::concat).collect()
+}
+
+#[test]
+fn an_hls_stream_is_heard_from_its_list_of_segments() {
+    let parts = segments(8);
+    let count = parts.len();
+    let addr = serve(move |path, _| match path {
+        "/master.m3u8" => found(
+            "application/vnd.apple.mpegurl",
+            b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=128000\nlive/list.m3u8\n",
+        ),
+        "/live/list.m3u8" => {
+            let segments: String = (0..count).map(|n| format!("#EXTINF:1,\n{n}.mp3\n")).collect();
+            let head = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-ENDLIST\n";
+            found("application/x-mpegURL", format!("{head}{segments}").as_bytes())
+        }
+        path => {
+            let at: usize = path
+                .trim_start_matches("/live/")
+                .trim_end_matches(".mp3")
+                .parse()
+                .unwrap();
+            // As packed audio travels: a tag with a time stamp in front.
+            found("audio/mpeg", &[b"ID3\x04\0\0\0\0\0\x04tags", &parts[at][..]].concat())
+        }
+    });
+    let (loud, notes) = hear_blocks(&format!("http://{addr}/master.m3u8"), 40);
+    assert_eq!(loud, 40, "{notes:?}");
+}
+
+#[test]
+fn a_dead_entry_of_a_playlist_is_passed_over_even_when_it_breaks_off() {
+    let sound = wav(3);
+    let addr = serve(move |path, addr| match path {
+        "/" => found(
+            "audio/x-mpegurl",
+            format!("http://{addr}/broken\nhttp://{addr}/live.wav\n").as_bytes(),
+        ),
+        "/broken" => b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 900\r\n\r\nshort".to_vec(),
+        _ => found("audio/wav", &sound),
+    });
+    let (loud, notes) = hear_blocks(&format!("http://{addr}/"), 20);
+    assert_eq!(loud, 20, "{notes:?}");
 }
