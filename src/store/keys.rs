@@ -39,8 +39,9 @@ pub enum KeyFileError {
 
 /// Loads the key `name` from the folder `dir`, or makes one and keeps it there.
 ///
-/// The folder is made with mode 0700 and the file with 0600; wider permissions of a folder or file that is there are
-/// narrowed, with a warning. A file is written beside its place, synced and put there without replacing anything, so that
+/// The folder is made with mode 0700 and the file with 0600; wider permissions of a file that is there are narrowed, with a
+/// warning. A folder that is there belongs to its owner, who may share it: others could exchange the keys in one that they
+/// may write to, which is told. A file is written beside its place, synced and put there without replacing anything, so that
 /// of two processes that start at once both end up with one key.
 ///
 /// # Errors
@@ -79,7 +80,23 @@ fn prepare_folder(dir: &Path) -> Result<(), KeyFileError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir).map_err(error)?;
-    narrow(dir, 0o700).map_err(error)
+    warn_if_shared(dir).map_err(error)
+}
+
+#[cfg(unix)]
+fn warn_if_shared(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    const STICKY: u32 = 0o1000;
+    let mode = fs::metadata(dir)?.permissions().mode();
+    if mode & 0o022 != 0 && mode & STICKY == 0 {
+        tracing::warn!(path = %dir.display(), "others may exchange the secret keys in this folder; chmod go-w it");
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn warn_if_shared(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Takes group's and others' permissions away where there are any.
@@ -231,7 +248,8 @@ mod tests {
         fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(load_or_create(&state, "node").unwrap(), key);
-        assert_eq!((mode(&state), mode(&file)), (0o700, 0o600));
+        // The folder was there, and may be one that others use, too.
+        assert_eq!((mode(&state), mode(&file)), (0o755, 0o600));
     }
 
     #[test]
