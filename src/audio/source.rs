@@ -1,6 +1,7 @@
 //! Where a show's sound comes from, 20 ms at a time.
 
 mod generated;
+mod kind;
 mod live;
 mod pcm;
 mod playlist;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use symphonia::core::io::ReadOnlySource;
 
+use super::kind::{HEAD_BYTES, Kind, kind_of};
 use super::{Fill, Note, Notes, Source};
 use crate::audio::decode::Track;
 use crate::audio::resample::{Quality, Resampler};
@@ -15,10 +16,12 @@ use crate::units::{CHANNELS, PACKET_SAMPLES, PACKET_TIME, SAMPLE_RATE};
 
 /// Blocks of about 20 ms read ahead; a pipe that is written faster than real time waits.
 const AHEAD: usize = 16;
-/// Bytes looked at to tell what comes.
-const HEAD_BYTES: usize = 12;
 /// Bytes before the samples of a WAV, for tags that some programs put there.
 const WAV_CHUNK_MAX_BYTES: u32 = 1 << 20;
+/// A length of samples from here on is what programs write that do not know it: all ones, the largest number, or near it.
+const WAV_UNKNOWN_BYTES: u32 = 0x7fff_0000;
+/// Name and length.
+const CHUNK_HEAD_BYTES: u64 = 8;
 
 type Input = Box<dyn Read + Send>;
 
@@ -39,8 +42,8 @@ pub struct PcmStream {
 }
 
 impl PcmStream {
-    /// Starts reading. WAV says its own format, other containers are decoded, and anything else is taken for 48 kHz stereo of
-    /// 16 bits, little endian.
+    /// Starts reading. WAV says its own format, other containers are decoded, and what looks like nothing known is taken for
+    /// 48 kHz stereo of 16 bits, little endian.
     pub fn new(input: Input) -> PcmStream {
         let (sender, pieces) = sync_channel(AHEAD);
         let failed = sender.clone();
@@ -112,18 +115,19 @@ fn read_all(mut input: Input, out: &SyncSender<Piece>) -> Result<(), String> {
         .take(HEAD_BYTES as u64)
         .read_to_end(&mut head)
         .map_err(|e| e.to_string())?;
-    if head.is_empty() {
-        return Err("it is empty".to_owned());
+    let kind = kind_of(&head);
+    let is_empty = head.is_empty();
+    let mut whole: Input = Box::new(Cursor::new(head).chain(input));
+    match kind {
+        _ if is_empty => Err("it is empty".to_owned()),
+        Kind::Wav => {
+            let (format, declared) = wav_format(&mut whole)?;
+            wav_samples(whole, &format, declared, out)
+        }
+        Kind::Container => container(whole, out),
+        Kind::Foreign(name) => Err(format!("it is {name}, which cannot be decoded")),
+        Kind::Raw => samples(&mut whole, &RAW, out),
     }
-    if head.starts_with(b"RIFF") && head.ends_with(b"WAVE") {
-        let format = wav_format(&mut input)?;
-        return samples(&mut input, &format, out);
-    }
-    let whole = Cursor::new(head.clone()).chain(input);
-    if is_container(&head) {
-        return container(Box::new(whole), out);
-    }
-    samples(&mut { whole }, &RAW, out)
 }
 
 /// How samples are written.
@@ -141,30 +145,97 @@ const RAW: Format = Format {
     float: false,
 };
 
-/// Reads the chunks of a WAV up to the first sample. What the header says about lengths is not believed: a program that writes to
-/// a pipe cannot know it.
-fn wav_format(input: &mut Input) -> Result<Format, String> {
-    let mut format = None;
+/// Reads the chunks of a WAV up to the first sample; with the format goes what the header says of the length in bytes. A
+/// program that writes to a pipe cannot know it and says nothing, or nonsense.
+fn wav_format(input: &mut Input) -> Result<(Format, Option<u64>), String> {
+    let early = || "the WAV ends before its first sample".to_owned();
+    input.read_exact(&mut [0; 12]).map_err(|_| early())?;
+    let (mut format, mut long) = (None, None);
     loop {
         let mut head = [0; 8];
-        input
-            .read_exact(&mut head)
-            .map_err(|_| "the WAV ends before its first sample".to_owned())?;
+        input.read_exact(&mut head).map_err(|_| early())?;
         let len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
         if &head[..4] == b"data" {
-            return format.ok_or_else(|| "the WAV does not say its format".to_owned());
+            let format = format.ok_or_else(|| "the WAV does not say its format".to_owned())?;
+            let declared = long.or((1..WAV_UNKNOWN_BYTES).contains(&len).then_some(u64::from(len)));
+            return Ok((format, declared));
         }
         if len > WAV_CHUNK_MAX_BYTES {
             return Err("the WAV has an impossible header".to_owned());
         }
         let mut body = vec![0; (len as usize).next_multiple_of(2)];
-        input
-            .read_exact(&mut body)
-            .map_err(|_| "the WAV ends before its first sample".to_owned())?;
-        if &head[..4] == b"fmt " {
-            format = Some(parse_format(&body)?);
+        input.read_exact(&mut body).map_err(|_| early())?;
+        match &head[..4] {
+            b"fmt " => format = Some(parse_format(&body)?),
+            // The 64-bit form says the length of its samples here.
+            b"ds64" => long = body.get(8..16).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes),
+            _ => {}
         }
     }
+}
+
+/// The samples of a WAV. After as many as the header says there are, tags may follow; where samples go on, the header was wrong.
+fn wav_samples(
+    mut input: Input,
+    format: &Format,
+    declared: Option<u64>,
+    out: &SyncSender<Piece>,
+) -> Result<(), String> {
+    let Some(declared) = declared else {
+        return samples(&mut input, format, out);
+    };
+    let mut tail = Tail {
+        input,
+        declared,
+        next: Vec::new(),
+    };
+    samples(&mut tail, format, out)?;
+    // Whoever writes shall not find the pipe closed.
+    io::copy(&mut tail.input, &mut io::sink())
+        .map(|_| ())
+        .map_err(|e| e.to_string())
+}
+
+/// A stream that ends where tags begin after the declared bytes.
+struct Tail {
+    input: Input,
+    declared: u64,
+    /// What was read to see what follows.
+    next: Vec<u8>,
+}
+
+impl Read for Tail {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.declared > 0 {
+            let most = usize::try_from(self.declared).unwrap_or(usize::MAX).min(buffer.len());
+            let read = self.input.read(&mut buffer[..most])?;
+            self.declared -= read as u64;
+            if self.declared == 0 {
+                self.input.by_ref().take(CHUNK_HEAD_BYTES).read_to_end(&mut self.next)?;
+                if is_tag(&self.next) {
+                    self.next.clear();
+                    self.input = Box::new(io::empty());
+                }
+            }
+            return Ok(read);
+        }
+        if !self.next.is_empty() {
+            let taken = self.next.len().min(buffer.len());
+            buffer[..taken].copy_from_slice(&self.next[..taken]);
+            self.next.drain(..taken);
+            return Ok(taken);
+        }
+        self.input.read(buffer)
+    }
+}
+
+/// Whether this is the head of a chunk, perhaps behind the byte that fills an odd one: four printable characters.
+fn is_tag(head: &[u8]) -> bool {
+    let named = |at: usize| {
+        head.get(at..at + 4)
+            .is_some_and(|name| name.iter().all(|byte| matches!(byte, b' '..=b'~')))
+    };
+    named(0) || (head.first() == Some(&0) && named(1))
 }
 
 fn parse_format(body: &[u8]) -> Result<Format, String> {
@@ -241,11 +312,6 @@ fn to_stereo(bytes: &[u8], format: &Format) -> Vec<f32> {
         ]);
     }
     out
-}
-
-fn is_container(head: &[u8]) -> bool {
-    let marks: [&[u8]; 5] = [b"OggS", b"fLaC", b"ID3", b"FORM", b"\xff\xfb"];
-    marks.iter().any(|mark| head.starts_with(mark)) || head.get(4..8) == Some(b"ftyp")
 }
 
 /// A reader that symphonia may share, which it never does.
@@ -334,6 +400,45 @@ mod tests {
         let (sound, notes) = play(wav);
         assert!(chirp::examine(&sound, SAMPLE_RATE).is_whole());
         assert!(notes.is_empty());
+    }
+
+    fn header(data_bytes: u32) -> Vec<u8> {
+        let mut wav =
+            b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x02\0\x80\xbb\0\0\0\xee\x02\0\x04\0\x10\0data".to_vec();
+        wav.extend(data_bytes.to_le_bytes());
+        wav
+    }
+
+    #[test]
+    fn tags_behind_the_samples_of_a_wav_are_not_played() {
+        let mut wav = header(400_000);
+        wav.extend(s16(&chirp::samples(0, 100_000)));
+        wav.extend(b"LIST\xa0\x0f\0\0");
+        wav.extend([0x7f; 4_000]);
+        let (sound, notes) = play(wav);
+        assert!(sound.len() < 200_000 + 2 * PACKET_SAMPLES && notes.is_empty());
+        assert!(sound.iter().all(|sample| sample.abs() < 0.9));
+    }
+
+    #[test]
+    fn a_wav_whose_header_is_too_short_is_played_on() {
+        let mut wav = header(40_000);
+        wav.extend(s16(&chirp::samples(0, 100_000)));
+        let (sound, _) = play(wav);
+        assert!(chirp::examine(&sound, SAMPLE_RATE).is_whole());
+        assert!(sound.len() >= 200_000);
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_refused_and_not_aired_as_noise() {
+        for bytes in [
+            [b"\x1a\x45\xdf\xa3".to_vec(), vec![0x5a; 20_000]].concat(),
+            b"<html><body>404 Not Found</body></html>".repeat(100),
+        ] {
+            let (sound, notes) = play(bytes);
+            assert!(sound.iter().all(|sample| *sample == 0.0));
+            assert!(matches!(&notes[..], [Note::Trouble { .. }]), "{notes:?}");
+        }
     }
 
     #[test]
