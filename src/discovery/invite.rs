@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use crate::audio::title;
 use crate::limits::{ADDRS_MAX, NAME_MAX_BYTES};
 use crate::units::ChannelId;
 
@@ -69,7 +70,7 @@ impl FromStr for Link {
                 Some(("via", host)) if link.via.len() < ADDRS_MAX => {
                     link.via.push(check_host_port(&percent_decode(host)?)?)
                 }
-                Some(("name", name)) => link.name = Some(clip(percent_decode(name)?)),
+                Some(("name", name)) => link.name = Some(clip(title::clean(&percent_decode(name)?))),
                 // Later versions may say more; what they say is not needed to join.
                 Some(_) | None => {}
             }
@@ -81,12 +82,16 @@ impl FromStr for Link {
 fn check_host_port(text: &str) -> Result<String, LinkError> {
     let ok = text
         .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0));
+        .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok_and(|p| p != 0));
     if ok && text.len() <= 260 {
         Ok(text.to_owned())
     } else {
         Err(LinkError(format!("via={text:?} in the link is not HOST:PORT")))
     }
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
 fn clip(mut name: String) -> String {
@@ -163,6 +168,13 @@ mod tests {
     fn what_later_versions_add_is_passed_over() {
         let text = format!("inonda:{}?x=1&via=a.example:1&flag", id());
         assert_eq!(text.parse::<Link>().unwrap().via, ["a.example:1"]);
+    }
+
+    #[test]
+    fn a_link_cannot_write_to_a_terminal() {
+        let link: Link = format!("inonda:{}?name=%1B%5B2Ja%0Ab%E2%80%AE", id()).parse().unwrap();
+        assert_eq!(link.name.as_deref(), Some("[2Ja b"));
+        assert!(format!("inonda:{}?via=a%1B%5B2J:1", id()).parse::<Link>().is_err());
     }
 
     #[test]
