@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::engine::channel::{Channel, tag_of};
 use crate::engine::clock;
 use crate::engine::state::Engine;
+use crate::mesh::wire::WireError;
 use crate::mesh::{CloseReason, Input, Message};
 use crate::net::{DialError, NetEvent, Tag};
 use crate::units::{ChannelId, PeerId, Time};
@@ -123,6 +124,10 @@ impl Engine {
         };
         let message = match Message::decode(bytes) {
             Ok(message) => message,
+            Err(error @ WireError::Kind(_)) => {
+                tracing::trace!(peer = %from.short(), %error, "passed over");
+                return;
+            }
             Err(error) => {
                 tracing::debug!(peer = %from.short(), %error, "a peer sent what is no message");
                 self.endpoint.disconnect(from, Some(BAN));
