@@ -344,6 +344,7 @@ fn on_air(host: &mut Handle) -> Link {
         host_slots: 4,
         repeat: false,
         record: None,
+        held: None,
     };
     host.send(Command::Host(Box::new(show))).unwrap();
     while let Some(event) = host.blocking_event() {

@@ -21,6 +21,9 @@ pub const PACKETS_MAX: usize = 12;
 /// How often the title is said again, for those who joined meanwhile.
 pub const TITLE_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Measured: 0.8 Mbit/s for the generated programme, 1 Mbit/s for loud pop; noise takes 1.5.
+const FLAC_BPS: u32 = 1_000_000;
+
 const SAME_LENGTH: u8 = 1 << 4;
 const WITH_TITLE: u8 = 1 << 5;
 const COUNT: u8 = 0x0f;
@@ -134,6 +137,15 @@ pub fn chunk_time(codec: Codec, bitrate_bps: u32) -> Duration {
         Codec::Flac => 1,
     };
     PACKET_TIME * packets as u32
+}
+
+/// Bits a second of encoded sound that a channel carries: what was asked of Opus, and for FLAC, which takes what it needs, the
+/// mean of loud music.
+pub fn rate_on_air(codec: Codec, asked_bps: u32) -> u32 {
+    match codec {
+        Codec::Opus => asked_bps,
+        Codec::Flac => FLAC_BPS,
+    }
 }
 
 /// What one packet's worth of sound became.

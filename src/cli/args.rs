@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::cli::quantity::{parse_bitrate, parse_duration};
+use crate::cli::quantity::{parse_bitrate, parse_delay, parse_duration};
 use crate::units::Codec;
 
 /// Live radio in the terminal, carried by its listeners.
@@ -217,7 +218,7 @@ pub struct HearArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     pub http: Option<SocketAddr>,
     /// Wanted delay from the host's sound to your ear
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_delay)]
     pub delay: Duration,
     /// Loudness in percent
     #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -256,7 +257,7 @@ pub struct HostArgs {
     /// Start again after the last file
     #[arg(long = "loop")]
     pub repeat: bool,
-    /// Encoded bits a second
+    /// Encoded bits a second of Opus, 6k to 510k; FLAC takes what it needs, about 1M
     #[arg(long, value_name = "RATE", default_value = "128k", value_parser = parse_bitrate)]
     pub bitrate: u64,
     /// How the sound is encoded
@@ -280,7 +281,7 @@ pub struct HostArgs {
     /// Children a stripe that the host feeds itself
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub host_slots: u8,
-    /// Keep the show in this file as well: .ogg (as sent) or .wav
+    /// Keep the show in this file as well: an Ogg file of what is sent, or .wav; one that exists is not written over
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     #[command(flatten)]
@@ -364,10 +365,42 @@ fn parse_output(text: &str) -> Result<crate::engine::command::OutputTarget, Stri
     }
 }
 
+/// Options of a node that stand before a subcommand, which has its own and would never hear of them.
+pub fn misplaced(matches: &ArgMatches) -> Vec<String> {
+    if matches.subcommand_name().is_none() {
+        return Vec::new();
+    }
+    let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    Cli::command()
+        .get_arguments()
+        .filter(|arg| !arg.is_global_set() && given(arg.get_id().as_str()))
+        .filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+
+    #[test]
+    fn options_of_a_node_stand_behind_the_subcommand() {
+        let misplaced = |line: &[&str]| {
+            let line = [&["inonda"], line].concat();
+            super::misplaced(&Cli::command().try_get_matches_from(line).unwrap())
+        };
+        assert_eq!(
+            misplaced(&["--no-dht", "--upload", "0", "host", "Radio"]),
+            ["--no-dht", "--upload"]
+        );
+        assert_eq!(misplaced(&["--delay", "3s", "demo"]), ["--delay"]);
+        for good in [
+            &["--json", "--state", "/x", "host", "--no-dht"][..],
+            &["--no-dht", "--output", "null"],
+            &["demo", "--delay", "3s"],
+        ] {
+            assert!(misplaced(good).is_empty(), "{good:?}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -28,7 +28,7 @@ pub fn run(args: &ChannelsArgs, everywhere: &Everywhere) -> Result<(), Failure> 
         return Err(Failure::new("there is nowhere to look for channels", hint).code(2));
     }
     let state = Some(folders::state(everywhere)?);
-    let mut handle = session::start(&node, identity::fresh()?, listen::any_port(), state, true)?;
+    let mut handle = session::start(&node, everywhere, identity::fresh()?, listen::any_port(), state, true)?;
     wait(&mut handle, everywhere.stop_after)?;
     let snapshot = handle.snapshot();
     let query = args.query.join(" ").to_lowercase();

@@ -17,6 +17,7 @@ const RELAYS: usize = 3;
 /// # Errors
 /// When loopback sockets cannot be bound or the listener's output fails.
 pub fn run(args: &DemoArgs, everywhere: &Everywhere) -> Result<(), Failure> {
+    let everywhere = &listen::for_output(&args.hear, everywhere)?;
     let mut host = node(everywhere)?;
     let show = Show {
         station: None,
@@ -34,6 +35,7 @@ pub fn run(args: &DemoArgs, everywhere: &Everywhere) -> Result<(), Failure> {
         host_slots: 1,
         repeat: true,
         record: None,
+        held: None,
     };
     let _ = host.send(Command::Host(Box::new(show)));
     let link = on_air(&mut host)?;
@@ -54,7 +56,7 @@ pub fn run(args: &DemoArgs, everywhere: &Everywhere) -> Result<(), Failure> {
     };
     let mut hear = args.hear.clone();
     if hear.outputs.is_empty() {
-        hear.outputs = vec![output(everywhere)];
+        hear.outputs = vec![OutputTarget::DeviceIfAny];
     }
     listen::hear(&listener, link.into(), &hear);
     let options = folders::furnish(listen::heard_as(tui::Options::demo(), &hear), everywhere);
@@ -68,17 +70,6 @@ pub fn run(args: &DemoArgs, everywhere: &Everywhere) -> Result<(), Failure> {
     ended
 }
 
-/// The device if there is one; otherwise nowhere, on the clock, and says so.
-fn output(everywhere: &Everywhere) -> OutputTarget {
-    if crate::device::has_output() {
-        return OutputTarget::Device(None);
-    }
-    if !everywhere.quiet {
-        eprintln!("no sound device was found: playing to the null output; `inonda devices` lists what there is");
-    }
-    OutputTarget::Null
-}
-
 fn node(everywhere: &Everywhere) -> Result<Handle, Failure> {
     let args = NodeArgs {
         bind: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -89,7 +80,14 @@ fn node(everywhere: &Everywhere) -> Result<Handle, Failure> {
         no_dht: true,
         bootstrap: Vec::new(),
     };
-    session::start(&args, identity::fresh()?, Vec::new(), None, draws(everywhere))
+    session::start(
+        &args,
+        everywhere,
+        identity::fresh()?,
+        Vec::new(),
+        None,
+        draws(everywhere),
+    )
 }
 
 fn addrs(handle: &mut Handle) -> Result<Vec<SocketAddr>, Failure> {

@@ -23,6 +23,7 @@ pub fn run(args: &DirectoryArgs, everywhere: &Everywhere) -> Result<(), Failure>
     ];
     binds.extend(listen::any_port());
     let binds = args.bind.map_or(binds, |bind| vec![bind]);
+    let first = binds.first().copied();
     let mut trouble = None;
     for bind in binds {
         let config = DirectoryConfig {
@@ -38,7 +39,10 @@ pub fn run(args: &DirectoryArgs, everywhere: &Everywhere) -> Result<(), Failure>
             dht: (!args.no_dht).then(|| args.bootstrap.clone()),
         };
         match directory::start(config) {
-            Ok(handle) => return session::follow(handle, everywhere, Until::Told),
+            Ok(handle) => {
+                session::say_port_taken(first, bind, everywhere);
+                return session::follow(handle, everywhere, Until::Told);
+            }
             Err(error @ StartError::Net(_)) => trouble = Some(error),
             Err(error) => return Err(Failure::new(error.to_string(), "nothing was changed")),
         }

@@ -8,7 +8,7 @@ use crate::cli::args::{Everywhere, HostArgs};
 use crate::cli::session::Until;
 use crate::cli::{Failure, folders, identity, listen, session};
 use crate::engine::command::{Command, Programme, Show};
-use crate::limits::{DESCRIPTION_MAX_BYTES, GENRE_MAX_BYTES, NAME_MAX_BYTES};
+use crate::limits::{DESCRIPTION_MAX_BYTES, GENRE_MAX_BYTES, NAME_MAX_BYTES, OPUS_MAX_BPS, OPUS_MIN_BPS};
 use crate::tui::Studio;
 use crate::units::Codec;
 
@@ -21,21 +21,25 @@ const HOST_PORT: u16 = 7144;
 /// No source, an unusable key folder, a taken port, a missing device or file.
 pub fn run(args: &HostArgs, everywhere: &Everywhere) -> Result<(), Failure> {
     check_text(args)?;
+    check_rate(args)?;
+    let sources = sources(args)?;
+    let owned = identity::channel(everywhere, &args.name)?;
     let show = Show {
         station: None,
-        key: identity::channel(everywhere, &args.name)?,
+        key: owned.key,
         name: args.name.clone(),
         genre: args.genre.clone(),
         description: args.description.clone(),
         language: args.language.clone(),
         private: args.private,
-        sources: sources(args)?,
+        sources,
         bitrate_bps: u32::try_from(args.bitrate).unwrap_or(u32::MAX),
         codec: args.codec.into(),
         stripes: args.stripes,
         host_slots: args.host_slots,
         repeat: args.repeat,
         record: args.record.clone(),
+        held: Some(owned.lock),
     };
     let held = identity::node(everywhere)?;
     let mut binds = vec![
@@ -45,6 +49,7 @@ pub fn run(args: &HostArgs, everywhere: &Everywhere) -> Result<(), Failure> {
     binds.extend(listen::any_port());
     let handle = session::start(
         &args.node,
+        everywhere,
         held.identity.clone(),
         binds,
         Some(folders::state(everywhere)?),
@@ -66,10 +71,10 @@ pub fn studio(everywhere: &Everywhere) -> Studio {
             Programme::File(path) => Programme::File(found(path)?),
             other => other,
         };
-        let key = identity::channel(&everywhere, name).map_err(|failure| failure.message)?;
+        let owned = identity::channel(&everywhere, name).map_err(|failure| failure.message)?;
         Ok(Show {
             station: None,
-            key,
+            key: owned.key,
             name: name.to_owned(),
             genre: String::new(),
             description: String::new(),
@@ -82,6 +87,7 @@ pub fn studio(everywhere: &Everywhere) -> Studio {
             host_slots: 4,
             repeat: true,
             record: None,
+            held: Some(owned.lock),
         })
     }))
 }
@@ -122,6 +128,19 @@ fn sources(args: &HostArgs) -> Result<Vec<Programme>, Failure> {
         .code(2));
     }
     Ok(args.files.iter().cloned().map(Programme::File).collect())
+}
+
+fn check_rate(args: &HostArgs) -> Result<(), Failure> {
+    let fits = (OPUS_MIN_BPS..=OPUS_MAX_BPS).contains(&args.bitrate);
+    if fits || Codec::from(args.codec) == Codec::Flac {
+        return Ok(());
+    }
+    let (least, most) = (OPUS_MIN_BPS / 1_000, OPUS_MAX_BPS / 1_000);
+    Err(Failure::new(
+        format!("Opus cannot be sent with {} bit/s", args.bitrate),
+        format!("choose --bitrate from {least}k to {most}k, or --codec flac"),
+    )
+    .code(2))
 }
 
 fn check_text(args: &HostArgs) -> Result<(), Failure> {

@@ -1,7 +1,9 @@
 //! Which keys a command uses: the node's own, and the host's for each channel name.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 
@@ -55,14 +57,37 @@ pub fn fresh() -> Result<Identity, Failure> {
         .map_err(|error| Failure::new(format!("the system gives no randomness: {error}"), "check /dev/urandom"))
 }
 
+/// The key of a channel, and what keeps a second inonda of this machine from going on air with it.
+pub struct Owned {
+    pub key: SigningKey,
+    /// Held for as long as the show is on air.
+    pub lock: Arc<File>,
+}
+
 /// The key of the channel that this person hosts under a name. The name's slug names the file, so that the same show keeps
 /// its link.
 ///
 /// # Errors
-/// As [`node`].
-pub fn channel(everywhere: &Everywhere, name: &str) -> Result<SigningKey, Failure> {
+/// As [`node`]; and when the channel is on air from this machine already.
+pub fn channel(everywhere: &Everywhere, name: &str) -> Result<Owned, Failure> {
     let folder = folders::state(everywhere)?.join("channels");
-    keys::load_or_create(&folder, &slug(name)).map_err(key_failure)
+    let slug = slug(name);
+    let key = keys::load_or_create(&folder, &slug).map_err(key_failure)?;
+    let file = folder.join(format!("{slug}.lock"));
+    match lock(&file) {
+        Ok(lock) => Ok(Owned {
+            key,
+            lock: Arc::new(lock),
+        }),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Failure::new(
+            format!("{name} is on air from this machine already"),
+            "end that show first, or host under another name",
+        )),
+        Err(error) => Err(Failure::new(
+            format!("{} cannot be used: {error}", file.display()),
+            "name another folder with --state DIR, or mend this one",
+        )),
+    }
 }
 
 fn key_failure(error: keys::KeyFileError) -> Failure {
@@ -74,7 +99,7 @@ fn key_failure(error: keys::KeyFileError) -> Failure {
 
 fn lock(path: &Path) -> std::io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    file.try_lock().map_err(std::io::Error::other)?;
+    file.try_lock().map_err(std::io::Error::from)?;
     Ok(file)
 }
 
@@ -90,7 +115,8 @@ pub fn slug(name: &str) -> String {
         }
     }
     let slug = slug.trim_matches('-').chars().take(40).collect::<String>();
-    if name.is_ascii() && !slug.is_empty() {
+    // Capitals and spaces make no other name of it; whatever else the slug leaves out would.
+    if !slug.is_empty() && slug == name.to_ascii_lowercase().replace(' ', "-") {
         return slug;
     }
     let digest = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -107,8 +133,11 @@ mod tests {
     fn slugs_are_plain_and_tell_names_apart() {
         assert_eq!(slug("Midnight Jazz FM"), "midnight-jazz-fm");
         assert_ne!(slug("深夜ラジオ"), slug("雨のブルース"));
-        assert_eq!(slug("../../etc/passwd"), "etc-passwd");
+        assert_ne!(slug("Jazz!"), slug("Jazz"));
+        assert_eq!(slug("Jazz"), "jazz");
+        assert!(slug("../../etc/passwd").starts_with("etc-passwd-"));
         assert!(!slug("").is_empty());
-        assert!(slug(&"x".repeat(500)).len() <= 40);
+        assert!(slug(&"x".repeat(500)).len() <= 60);
+        assert_ne!(slug(&"x".repeat(500)), slug(&"x".repeat(501)));
     }
 }

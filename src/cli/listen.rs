@@ -18,6 +18,7 @@ pub fn run(args: &ListenArgs, everywhere: &Everywhere) -> Result<(), Failure> {
     let held = identity::node(everywhere)?;
     let handle = session::start(
         &args.node,
+        everywhere,
         held.identity.clone(),
         any_port(),
         Some(folders::state(everywhere)?),
@@ -43,7 +44,10 @@ pub fn heard_as(options: tui::Options, hear: &HearArgs) -> tui::Options {
 }
 
 /// Sound on standard output leaves no room there for lines or a screen.
-fn for_output(hear: &HearArgs, everywhere: &Everywhere) -> Result<Everywhere, Failure> {
+///
+/// # Errors
+/// Exit status 2 when `--json` wants it, too.
+pub fn for_output(hear: &HearArgs, everywhere: &Everywhere) -> Result<Everywhere, Failure> {
     let piped = hear.outputs.contains(&OutputTarget::Stdout);
     if piped && everywhere.json {
         let hint = "take one of them away, or write the sound to a file";

@@ -23,7 +23,7 @@ pub mod themes;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Everywhere, Sub};
 
@@ -60,7 +60,10 @@ impl From<anyhow::Error> for Failure {
 
 /// Reads the command line, runs the command and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match read() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     start_log(&cli.everywhere, full_screen(&cli));
     let json = cli.everywhere.json;
     match run(cli) {
@@ -70,6 +73,38 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Reads the command line; options that nothing would read are refused rather than passed over.
+fn read() -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let misplaced = args::misplaced(&matches);
+    if !misplaced.is_empty() {
+        let sub = matches.subcommand_name().unwrap_or_default();
+        let message = format!("{} must stand behind `{sub}`", misplaced.join(", "));
+        return Err(command.error(clap::error::ErrorKind::ArgumentConflict, message));
+    }
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Prints the help or version that was asked for, or what is wrong with the command line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|arg| arg == "--json") {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let failure = Failure::new(
+            first.trim_start_matches("error: "),
+            "`inonda --help` lists what there is",
+        )
+        .code(2);
+        report::failure_as_json(&failure);
+    }
+    ExitCode::from(2)
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits::{DELAY_MAX, DELAY_MIN};
+
 /// Reads a time such as `2s`, `0.5s`, `250ms`, `10m` or `1h`; a bare number is seconds.
 ///
 /// # Errors
@@ -21,6 +23,19 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .and_then(|n| Duration::try_from_secs_f64(n * scale).ok())
         .filter(|time| *time <= Duration::from_secs(366 * 86_400))
         .ok_or_else(|| format!("{text:?} is not a time; write 500ms, 2s, 10m or 1h"))
+}
+
+/// Reads a delay from source to ear.
+///
+/// # Errors
+/// Says what a time looks like, and which delays are possible.
+pub fn parse_delay(text: &str) -> Result<Duration, String> {
+    let delay = parse_duration(text)?;
+    if (DELAY_MIN..=DELAY_MAX).contains(&delay) {
+        return Ok(delay);
+    }
+    let (least, most) = (DELAY_MIN.as_millis(), DELAY_MAX.as_secs());
+    Err(format!("a delay lies between {least}ms and {most}s"))
 }
 
 /// Reads bits a second such as `128k`, `2M` or `0`.
@@ -61,6 +76,15 @@ mod tests {
         assert_eq!(parse_bitrate("128k").unwrap(), 128_000);
         assert_eq!(parse_bitrate("1.5M").unwrap(), 1_500_000);
         assert_eq!(parse_bitrate("0").unwrap(), 0);
+    }
+
+    #[test]
+    fn delays_that_no_mesh_can_keep_are_refused() {
+        assert_eq!(parse_delay("200ms").unwrap(), Duration::from_millis(200));
+        assert_eq!(parse_delay("10s").unwrap(), Duration::from_secs(10));
+        for text in ["0", "199ms", "10.1s", "1h"] {
+            assert!(parse_delay(text).unwrap_err().contains("between"), "{text}");
+        }
     }
 
     #[test]

@@ -18,13 +18,15 @@ pub fn run(args: &RelayArgs, everywhere: &Everywhere) -> Result<(), Failure> {
     let held = identity::node(everywhere)?;
     let handle = session::start(
         &args.node,
+        everywhere,
         held.identity.clone(),
         listen::any_port(),
         Some(folders::state(everywhere)?),
         false,
     )?;
+    let channels = targets.len();
     for target in targets {
         let _ = handle.send(Command::Relay { target });
     }
-    session::follow(handle, everywhere, Until::Told)
+    session::follow(handle, everywhere, Until::Lost { channels })
 }

@@ -38,10 +38,15 @@ pub fn failure(failure: &Failure, json: bool) {
         eprintln!("  → {}", failure.hint);
     }
     if json {
-        let value = json!({"event": "error", "code": failure.code, "message": failure.message, "hint": failure.hint});
-        // Standard output may be gone; standard error has it all.
-        let _ = line(&value.to_string());
+        failure_as_json(failure);
     }
+}
+
+/// The same on standard output only, for programs.
+pub fn failure_as_json(failure: &Failure) {
+    let value = json!({"event": "error", "code": failure.code, "message": failure.message, "hint": failure.hint});
+    // Standard output may be gone; standard error has it all.
+    let _ = line(&value.to_string());
 }
 
 fn line(text: &str) -> std::io::Result<()> {

@@ -99,11 +99,13 @@ impl Engine {
                 length,
                 next,
                 silent_for,
+                overruns,
             } => {
                 self.host.track_position = position;
                 self.host.track_length = length;
                 self.host.next = next;
                 self.host.silent_for = silent_for;
+                self.host.capture_overruns = overruns;
             }
             Report::BroadcastEnded { channel } => self.on_broadcast_ended(channel),
             Report::FirstSound { channel, at } => self.on_joined(channel, at),
@@ -114,6 +116,7 @@ impl Engine {
                 }
             }
             Report::PlayedOut { channel } => self.say_off_air(channel, "the host ended the show", true),
+            Report::Closed { channel } => self.leave(channel),
             Report::ListenEnded { channel } => {
                 if let Some(channel) = self.channels.get_mut(&channel) {
                     channel.listener = None;
@@ -208,7 +211,8 @@ impl Engine {
                 let Some(channel) = self.channels.get_mut(&id) else {
                     return;
                 };
-                channel.off_air = None;
+                // What comes after the host's farewell is the end of a show, not another one.
+                channel.off_air = channel.off_air.filter(|ended| *ended);
                 if let Some(listener) = &channel.listener {
                     listener.feed(Feed::Chunk(chunk));
                 } else if channel.role == Role::Relay && channel.joined.is_none() {
@@ -225,11 +229,20 @@ impl Engine {
                 });
             }
             mesh::Event::OffAir { reason } => self.on_off_air(id, reason),
-            mesh::Event::AnotherHost { .. } => self.notice(
-                Level::Error,
-                "somebody else is on air with this channel's key; listeners stay with the other host",
-                "end one of the two shows, or host under another name",
-            ),
+            mesh::Event::AnotherHost { epoch } => {
+                let own = self.channels.get(&id).and_then(|channel| channel.session.as_ref());
+                let is_later = own.is_some_and(|own| epoch > own.epoch);
+                let message = if is_later {
+                    "somebody else went on air with this channel's key after you; who hears you stays, others may hear them"
+                } else {
+                    "somebody else is on air with this channel's key already; listeners stay with the other host"
+                };
+                self.notice(
+                    Level::Error,
+                    message,
+                    "end one of the two shows, or host under another name",
+                );
+            }
             mesh::Event::Observed { .. } => {}
             mesh::Event::Banned { peer, reason } => {
                 tracing::info!(peer = %peer.short(), reason, "a peer was banned");
@@ -283,41 +296,59 @@ impl Engine {
             hint: hint.into(),
         });
         if let Some(channel) = self.channels.get_mut(&id) {
-            channel.broadcast = None;
-            channel.listener = None;
+            // The failure has been told; its end needs no other word.
+            channel.off_air = Some(true);
         }
         self.leave(id);
     }
 
-    /// Leaves a channel: farewells to the mesh, sound threads told to close, the summary once they have.
+    /// Leaves a channel: sound threads told to close, farewells to the mesh, the summary once all have ended.
     pub(super) fn leave(&mut self, id: ChannelId) {
+        let now = clock::now();
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
-        channel.mesh.handle_input(Input::Leave, clock::now());
-        self.keep_peers(id);
-        let Some(channel) = self.channels.get_mut(&id) else {
-            return;
-        };
+        channel.left.get_or_insert(now);
+        channel.again = None;
         if let Some(listener) = &channel.listener {
-            listener.feed(Feed::Stop);
+            listener.stop();
         }
         if let Some(broadcast) = &channel.broadcast {
-            broadcast.order(broadcast::Order::Stop);
+            // Its last chunks are still to come, and may be asked for: the mesh is left after them.
+            return broadcast.stop();
         }
+        channel.mesh.handle_input(Input::Leave, now);
+        self.keep_peers(id);
         self.finish(id);
     }
 
     /// Says the totals of a channel whose threads have ended, and forgets it.
     fn finish(&mut self, id: ChannelId) {
-        let Some(channel) = self.channels.get(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
         if channel.listener.is_some() || channel.broadcast.is_some() {
             return;
         }
+        let again = channel.again.take();
         let view = channel.view(clock::now());
         self.tell(Event::Summary(Box::new(view)));
         self.drain();
         self.forget(id);
+        if let Some(listen) = again.filter(|_| !self.leaving) {
+            self.reach(listen.target.clone(), Wish::Listen(listen));
+        }
+    }
+
+    /// Finishes a channel whose threads do not end: a program that reads no more, a disk that does not answer.
+    pub(super) fn finish_by_force(&mut self, id: ChannelId) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.listener = None;
+            channel.broadcast = None;
+            let hint = "the last of it may be missing; check what it is written to";
+            self.notice(Level::Warn, "the sound did not end in time and was left behind", hint);
+        }
+        self.leave(id);
     }
 
     fn quit(&mut self) {

@@ -11,6 +11,7 @@ use crate::audio::payload::Framer;
 use crate::audio::source::{Fill, Note, Source};
 use crate::device::Capture;
 use crate::engine::command::{Programme, Show};
+use crate::engine::ending::{LastWord, Stop};
 use crate::engine::event::Level;
 use crate::engine::handle::LevelsCell;
 use crate::engine::programme::{self, Ready};
@@ -36,12 +37,12 @@ const METERED_PACKETS: u64 = 50;
 pub enum Order {
     Title(String),
     Skip,
-    Stop,
 }
 
 /// A running host thread.
 pub struct Broadcast {
     orders: SyncSender<Order>,
+    stop: Stop,
 }
 
 impl Broadcast {
@@ -56,7 +57,10 @@ impl Broadcast {
         reports: mpsc::Sender<Report>,
     ) -> std::io::Result<Broadcast> {
         let (orders, receiver) = sync_channel(ORDERS_MAX);
+        let stop = Stop::default();
+        let stopped = stop.clone();
         std::thread::Builder::new().name("broadcast".into()).spawn(move || {
+            let _last = LastWord::new(channel, reports.clone(), Report::BroadcastEnded { channel });
             let ready = match programme::open(&show, &reports) {
                 Ok(ready) => ready,
                 Err(trouble) => {
@@ -96,11 +100,18 @@ impl Broadcast {
                 packets: 0,
                 waits,
                 over: false,
+                sounded: false,
+                skipped: false,
                 trouble: None,
             };
-            on_air.run(ready, &receiver);
+            on_air.run(ready, &receiver, &stopped);
         })?;
-        Ok(Broadcast { orders })
+        Ok(Broadcast { orders, stop })
+    }
+
+    /// Ends the show: the last chunks follow, then the thread's last word.
+    pub fn stop(&self) {
+        self.stop.ask();
     }
 
     /// Asks something of the show; a thread that has ended hears nothing.
@@ -125,27 +136,30 @@ struct OnAir {
     waits: bool,
     /// The programme has ended by itself.
     over: bool,
+    /// Whether anything of the programme was ever put on air.
+    sounded: bool,
+    /// Whether a file of it could not be.
+    skipped: bool,
     /// What was last wrong with it.
     trouble: Option<(String, String)>,
 }
 
 impl OnAir {
-    fn run(&mut self, ready: Ready, orders: &Receiver<Order>) {
+    fn run(&mut self, ready: Ready, orders: &Receiver<Order>, stop: &Stop) {
         let Ready {
             mut source,
             mut capture,
         } = ready;
         let live = source.is_live();
         let mut due = Instant::now();
-        let mut stopped = false;
-        while !stopped {
+        while !self.over && !stop.is_asked() {
             match orders.try_recv() {
                 Ok(Order::Title(title)) => self.title(title),
                 Ok(Order::Skip) => source.skip(),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Disconnected) => break,
                 Err(TryRecvError::Empty) => {}
             }
-            stopped = !self.packet(source.as_mut(), live, &mut due);
+            self.over = !self.packet(source.as_mut(), live, &mut due);
             while let Some(note) = source.note() {
                 self.note(note);
             }
@@ -154,9 +168,11 @@ impl OnAir {
                 let level = if warn { Level::Warn } else { Level::Info };
                 let _ = self.reports.blocking_send(Report::Notice { level, message, hint });
             }
-            self.tell_position(source.as_ref());
+            let overruns = capture.as_ref().map_or(0, Capture::overruns);
+            self.tell_position(source.as_ref(), overruns);
         }
-        match self.waits && self.over {
+        let is_broken = self.skipped || self.trouble.is_some();
+        match self.over && (self.waits || is_broken && !self.sounded) {
             true => self.fail(),
             false => self.finish(),
         }
@@ -171,19 +187,20 @@ impl OnAir {
                     *due = Instant::now();
                     return true;
                 }
-                Fill::Ended if self.waits => {
-                    self.over = true;
-                    return false;
-                }
+                Fill::Ended if self.waits => return false,
                 Fill::Full if self.waits => {
                     self.waits = false;
+                    self.sounded = true;
                     let ready = Report::BroadcastReady { channel: self.channel };
                     let _ = self.reports.blocking_send(ready);
                     *due = pace(*due);
                 }
-                Fill::Full if live => *due = Instant::now() + PACKET_TIME,
-                Fill::Full => *due = pace(*due),
+                Fill::Full => {
+                    self.sounded = true;
+                    *due = if live { Instant::now() + PACKET_TIME } else { pace(*due) };
+                }
                 Fill::Ended => {
+                    self.sounded |= self.frames.iter().any(|sample| *sample != 0.0);
                     *due = pace(*due);
                     self.publish();
                     return false;
@@ -270,6 +287,7 @@ impl OnAir {
                 });
             }
             Note::Skipped { path, why } => {
+                self.skipped = true;
                 let message = format!("{} is left out: {why}", path.display());
                 let hint = "the show goes on with the next one".into();
                 let _ = self.reports.blocking_send(Report::Notice {
@@ -281,7 +299,7 @@ impl OnAir {
         }
     }
 
-    fn tell_position(&self, source: &dyn Source) {
+    fn tell_position(&self, source: &dyn Source, overruns: u64) {
         if !self.packets.is_multiple_of(POSITION_EVERY) {
             return;
         }
@@ -290,20 +308,31 @@ impl OnAir {
             length: source.length(),
             next: source.upcoming(),
             silent_for: self.silence.silent_for(),
+            overruns,
         });
     }
 
-    /// The station was given up before anything was heard of it.
+    /// Nothing was ever heard of the programme.
     fn fail(&mut self) {
-        let trouble = self.trouble.take().unwrap_or_else(|| {
-            let message = "the station cannot be received: it sends nothing".into();
-            (message, "try another of its addresses".into())
-        });
+        let (code, message, hint) = match self.waits {
+            true => (
+                3,
+                "the station cannot be received: it sends nothing",
+                "try another of its addresses",
+            ),
+            false => (
+                1,
+                "nothing of this programme can be played",
+                "name audio files, or folders and playlists that hold some",
+            ),
+        };
+        let said = self.trouble.take();
+        let (message, hint) = said.unwrap_or_else(|| (message.into(), hint.into()));
         let _ = self.reports.blocking_send(Report::Failed {
             channel: self.channel,
-            code: 3,
-            message: trouble.0,
-            hint: trouble.1,
+            code,
+            message,
+            hint,
         });
     }
 
@@ -318,9 +347,6 @@ impl OnAir {
             recorder.finish();
         }
         std::thread::sleep(LINGER);
-        let _ = self
-            .reports
-            .blocking_send(Report::BroadcastEnded { channel: self.channel });
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 
 use crate::engine::broadcast::Broadcast;
+use crate::engine::command::Listen;
 use crate::engine::listen::Listener;
 use crate::engine::search::Search;
 use crate::engine::snapshot::{ChannelView, PlayerView, Role};
@@ -51,6 +52,10 @@ pub struct Channel {
     pub ready: bool,
     /// What was last said of its end: `true` when the host ended it; `None` while it sounds.
     pub off_air: Option<bool>,
+    /// When it was left; its sound threads may still be closing files.
+    pub left: Option<Time>,
+    /// What to play once it has been left.
+    pub again: Option<Listen>,
     rates: Rates,
 }
 
@@ -93,6 +98,8 @@ impl Channel {
             search: Search::default(),
             ready: false,
             off_air: None,
+            left: None,
+            again: None,
             rates: Rates::default(),
         }
     }

@@ -1,7 +1,9 @@
 //! What people may ask of a running node.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
@@ -86,6 +88,8 @@ pub struct Listen {
 pub enum OutputTarget {
     /// A playback device, the default one when unnamed.
     Device(Option<String>),
+    /// The default device, or nowhere with a word about it on a machine that has none.
+    DeviceIfAny,
     /// Nowhere, at the pace of the clock.
     Null,
     /// A WAV file of what is heard.
@@ -118,6 +122,8 @@ pub struct Show {
     /// Start again after the last file.
     pub repeat: bool,
     pub record: Option<PathBuf>,
+    /// Keeps others of this machine from going on air with the same key, for as long as it is held.
+    pub held: Option<Arc<File>>,
 }
 
 /// Where a show's sound comes from.

@@ -46,6 +46,7 @@ pub fn start(config: Config) -> Result<Handle, StartError> {
         snapshot,
         levels: LevelsCell::default(),
         programme: LevelsCell::default(),
+        has_stopped: false,
     })
 }
 

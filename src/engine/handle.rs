@@ -20,6 +20,7 @@ pub struct Handle {
     pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(crate) levels: LevelsCell,
     pub(crate) programme: LevelsCell,
+    pub(crate) has_stopped: bool,
 }
 
 /// The engine has stopped and takes no more commands.
@@ -66,19 +67,32 @@ impl Handle {
         self.levels.clone()
     }
 
+    /// Whether the engine has said that all is done. Events that end without it tell of an engine that broke down.
+    pub fn has_stopped(&self) -> bool {
+        self.has_stopped
+    }
+
+    fn note(&mut self, event: Option<Event>) -> Option<Event> {
+        self.has_stopped |= matches!(event, Some(Event::Stopped));
+        event
+    }
+
     /// The next event, if one waits.
     pub fn try_event(&mut self) -> Option<Event> {
-        self.events.try_recv().ok()
+        let event = self.events.try_recv().ok();
+        self.note(event)
     }
 
     /// Waits for the next event; `None` after the engine has stopped.
     pub async fn event(&mut self) -> Option<Event> {
-        self.events.recv().await
+        let event = self.events.recv().await;
+        self.note(event)
     }
 
     /// Waits for the next event on a thread that runs no tasks; `None` after the engine has stopped.
     pub fn blocking_event(&mut self) -> Option<Event> {
-        self.events.blocking_recv()
+        let event = self.events.blocking_recv();
+        self.note(event)
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::audio::payload::chunk_time;
+use ed25519_dalek::SigningKey;
+
+use crate::audio::payload::{chunk_time, rate_on_air};
 use crate::engine::broadcast::Broadcast;
 use crate::engine::channel::{Channel, Station, tag_of};
 use crate::engine::command::{Listen, Show};
@@ -27,6 +29,10 @@ impl Engine {
     pub(super) fn join_to_listen(&mut self, link: Link, listen: &Listen) {
         let id = link.channel;
         self.leave_others(id);
+        if let Some(channel) = self.channels.get_mut(&id).filter(|channel| channel.left.is_some()) {
+            channel.again = Some(listen.clone());
+            return;
+        }
         if self.channels.get(&id).is_some_and(|channel| channel.listener.is_some()) {
             return;
         }
@@ -150,6 +156,13 @@ impl Engine {
         if is_own && self.channels.values().any(|channel| channel.part() == Role::Host) {
             return self.notice(Level::Error, "a show is on air already", "end it first");
         }
+        if self.channels.contains_key(&id) {
+            return self.notice(
+                Level::Error,
+                "this node takes part in that channel already",
+                "leave it first",
+            );
+        }
         // A clock that was set back must not make the new show look older than the last one.
         let epoch = Epoch(clock::unix_ms().max(self.library.newest_epoch(id).0 + 1));
         let session_key = match Identity::generate() {
@@ -163,21 +176,15 @@ impl Engine {
                 );
             }
         };
-        let session = Session {
-            channel: id,
-            epoch,
-            signing_key: session_key.verifying_key().to_bytes(),
-            stripes: show.stripes,
-            codec: show.codec,
-            bitrate_bps: show.bitrate_bps,
-            chunk_time: chunk_time(show.codec, show.bitrate_bps),
-            expires_unix_s: clock::unix_ms() / 1_000 + SESSION_MAX.as_secs(),
-            name: show.name.clone(),
-            genre: show.genre.clone(),
-            description: show.description.clone(),
-            signature: [0; 64],
+        let session = session_of(&show, epoch, &session_key);
+        if let Err(error) = session.check_ranges() {
+            // Every listener would refuse it.
+            return self.tell(Event::Failed {
+                code: 2,
+                message: format!("this show cannot go on air: {error}"),
+                hint: "choose another name, description, bit rate or number of stripes".into(),
+            });
         }
-        .sign(&show.key);
         let config = mesh::Config {
             upload_bps: self.config.upload_bps.unwrap_or(u64::MAX / 2),
             host_slots: show.host_slots,
@@ -216,6 +223,26 @@ impl Engine {
         self.tell_own_addrs();
         self.resolve(id, self.config.peers.clone());
     }
+}
+
+/// What a show says of itself, signed with the channel's key.
+fn session_of(show: &Show, epoch: Epoch, session_key: &SigningKey) -> Session {
+    let bitrate_bps = rate_on_air(show.codec, show.bitrate_bps);
+    Session {
+        channel: ChannelId([0; 32]),
+        epoch,
+        signing_key: session_key.verifying_key().to_bytes(),
+        stripes: show.stripes,
+        codec: show.codec,
+        bitrate_bps,
+        chunk_time: chunk_time(show.codec, bitrate_bps),
+        expires_unix_s: clock::unix_ms() / 1_000 + SESSION_MAX.as_secs(),
+        name: show.name.clone(),
+        genre: show.genre.clone(),
+        description: show.description.clone(),
+        signature: [0; 64],
+    }
+    .sign(&show.key)
 }
 
 /// Randomness for the pure core, from the system once.

@@ -12,9 +12,9 @@ use crate::audio::level::{Levels, Meter};
 use crate::audio::player::{Player, PlayerStats, Rendered, State};
 use crate::engine::clock;
 use crate::engine::command::Listen;
-use crate::engine::event::Level;
+use crate::engine::ending::{LastWord, Stop};
 use crate::engine::handle::LevelsCell;
-use crate::engine::output::Outputs;
+use crate::engine::output::{Interrupted, Outputs};
 use crate::engine::recording::Recorder;
 use crate::engine::report::Report;
 use crate::engine::snapshot::{PlayerState, PlayerView};
@@ -48,13 +48,12 @@ pub enum Feed {
     Record(Option<PathBuf>),
     /// The host said goodbye: play what is left.
     End,
-    /// Fade out, close the files, end.
-    Stop,
 }
 
 /// A running listener thread.
 pub struct Listener {
     feeds: SyncSender<Feed>,
+    stop: Stop,
 }
 
 impl Listener {
@@ -72,7 +71,10 @@ impl Listener {
     ) -> std::io::Result<Listener> {
         let (feeds, receiver) = sync_channel(FEEDS_MAX);
         let listen = listen.clone();
+        let stop = Stop::default();
+        let stopped = stop.clone();
         std::thread::Builder::new().name("listen".into()).spawn(move || {
+            let _last = LastWord::new(channel, reports.clone(), Report::ListenEnded { channel });
             let outputs = match Outputs::open(&listen.outputs, &reports) {
                 Ok(outputs) => outputs,
                 Err(trouble) => {
@@ -82,9 +84,14 @@ impl Listener {
             };
             let mut playing = Playing::new(channel, listen.delay, outputs, sound, levels, reports);
             playing.tap = tap;
-            playing.run(&receiver);
+            playing.run(&receiver, &stopped);
         })?;
-        Ok(Listener { feeds })
+        Ok(Listener { feeds, stop })
+    }
+
+    /// Fades out, closes the files and ends the thread, whose last word follows.
+    pub fn stop(&self) {
+        self.stop.ask();
     }
 
     /// Hands something over without waiting.
@@ -148,16 +155,16 @@ impl Playing {
         }
     }
 
-    fn run(mut self, feeds: &Receiver<Feed>) {
+    fn run(mut self, feeds: &Receiver<Feed>, stop: &Stop) {
         let mut tick = Instant::now();
-        loop {
+        while !stop.is_asked() {
             let mut wait = tick.saturating_duration_since(Instant::now());
             if self.heard {
                 // Once sound flows nothing is urgent: what comes waits for the next tick, which spares a wake-up a chunk.
                 std::thread::sleep(std::mem::take(&mut wait));
             }
             match feeds.recv_timeout(wait) {
-                Ok(Feed::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => break,
                 Ok(feed) => {
                     self.take(feed);
                     // Until the first sound every chunk may be the one that starts it.
@@ -198,7 +205,6 @@ impl Playing {
                     player.end();
                 }
             }
-            Feed::Stop => {}
         }
     }
 
@@ -254,12 +260,7 @@ impl Playing {
                 self.recorder = Some(recorder);
             }
             Err(trouble) => {
-                let Trouble { message, hint, .. } = trouble;
-                let _ = self.reports.blocking_send(Report::Notice {
-                    level: Level::Error,
-                    message,
-                    hint,
-                });
+                let _ = self.reports.blocking_send(trouble.into_notice());
             }
         }
     }
@@ -285,8 +286,14 @@ impl Playing {
                 self.meter.push(&self.frames);
             }
             self.pass_on_played();
-            if let Err(trouble) = self.outputs.write(&self.frames, self.heard) {
-                self.fail(trouble);
+            match self.outputs.write(&self.frames, self.heard) {
+                Ok(()) => {}
+                Err(Interrupted::Closed) => {
+                    self.played_out = true;
+                    let channel = self.channel;
+                    let _ = self.reports.blocking_send(Report::Closed { channel });
+                }
+                Err(Interrupted::Trouble(trouble)) => self.fail(trouble),
             }
         }
         self.tell_levels(now);
@@ -298,7 +305,7 @@ impl Playing {
             self.heard = true;
             let _ = self.reports.blocking_send(Report::FirstSound {
                 channel: self.channel,
-                at: now,
+                at: now + self.outputs.latency(),
             });
         }
         if let Some(title) = rendered.title {
@@ -330,12 +337,8 @@ impl Playing {
         }
         if self.recorder.as_ref().is_some_and(Recorder::failed) {
             let trouble = self.recorder.take().map(Recorder::finish);
-            if let Some(Some(Trouble { message, hint, .. })) = trouble {
-                let _ = self.reports.blocking_send(Report::Notice {
-                    level: Level::Error,
-                    message,
-                    hint,
-                });
+            if let Some(Some(trouble)) = trouble {
+                let _ = self.reports.blocking_send(trouble.into_notice());
             }
         }
     }
@@ -436,15 +439,8 @@ impl Playing {
         if let Some(recorder) = self.recorder.take() {
             recorder.finish();
         }
-        if let Err(Trouble { message, hint, .. }) = self.outputs.finish() {
-            let _ = self.reports.blocking_send(Report::Notice {
-                level: Level::Error,
-                message,
-                hint,
-            });
+        if let Err(trouble) = self.outputs.finish() {
+            let _ = self.reports.blocking_send(trouble.into_notice());
         }
-        let _ = self
-            .reports
-            .blocking_send(Report::ListenEnded { channel: self.channel });
     }
 }

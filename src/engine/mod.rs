@@ -7,6 +7,7 @@ pub mod clock;
 pub mod command;
 mod connection;
 pub mod directory;
+mod ending;
 pub mod event;
 mod finding;
 pub mod handle;

@@ -94,6 +94,7 @@ pub fn start(config: NodeConfig) -> Result<Handle, StartError> {
         snapshot,
         levels: gauges.heard,
         programme: gauges.programme,
+        has_stopped: false,
     })
 }
 

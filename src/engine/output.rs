@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::audio::resample::{Quality, Resampler};
 use crate::audio::sink::WavWriter;
-use crate::device::Playback;
+use crate::device::{Playback, has_output};
 use crate::engine::command::OutputTarget;
 use crate::engine::event::Level;
 use crate::engine::recording::{Recorder, file_trouble};
@@ -20,6 +21,20 @@ use crate::units::SAMPLE_RATE;
 
 /// The clocked null output asks for at most this much after a stall; what lies before is lost, as on a device.
 const STALL_MAX_FRAMES: u64 = SAMPLE_RATE as u64 / 2;
+
+/// Why no more sound is taken.
+#[derive(Debug)]
+pub enum Interrupted {
+    /// Whoever read it has heard enough.
+    Closed,
+    Trouble(Trouble),
+}
+
+impl From<Trouble> for Interrupted {
+    fn from(trouble: Trouble) -> Interrupted {
+        Interrupted::Trouble(trouble)
+    }
+}
 
 /// What sets the pace.
 enum Pace {
@@ -40,6 +55,9 @@ pub struct Outputs {
     oggs: Vec<PathBuf>,
     recorders: Vec<Recorder>,
     stdout: bool,
+    /// Makes 48 kHz of it for files and pipes while the device has another rate.
+    resampler: Option<Resampler>,
+    resampled: Vec<f32>,
     /// Bytes for standard output, kept to be used again.
     bytes: Vec<u8>,
 }
@@ -60,11 +78,24 @@ impl Outputs {
             oggs: Vec::new(),
             recorders: Vec::new(),
             stdout: false,
+            resampler: None,
+            resampled: Vec::new(),
             bytes: Vec::new(),
         };
         let device = match targets.iter().find(|target| matches!(target, OutputTarget::Device(_))) {
             Some(OutputTarget::Device(name)) => Some(name.as_deref()),
             _ if targets.is_empty() => Some(None),
+            _ if targets.contains(&OutputTarget::DeviceIfAny) => {
+                let found = has_output();
+                if !found {
+                    let _ = reports.blocking_send(Report::Notice {
+                        level: Level::Warn,
+                        message: "no sound device was found: playing to nowhere, on the clock".into(),
+                        hint: "`inonda devices` lists what there is".into(),
+                    });
+                }
+                found.then_some(None)
+            }
             _ => None,
         };
         if let Some(name) = device {
@@ -79,7 +110,7 @@ impl Outputs {
         for target in targets {
             match target {
                 OutputTarget::Wav(path) => {
-                    let writer = WavWriter::create(path, outputs.rate()).map_err(|error| file_trouble(&error))?;
+                    let writer = WavWriter::create(path, SAMPLE_RATE).map_err(|error| file_trouble(&error))?;
                     outputs.wavs.push(writer);
                     outputs.file.get_or_insert(format!("wav:{}", path.display()));
                 }
@@ -88,7 +119,7 @@ impl Outputs {
                     outputs.file.get_or_insert(format!("ogg:{}", path.display()));
                 }
                 OutputTarget::Stdout => outputs.stdout = true,
-                OutputTarget::Device(_) | OutputTarget::Null => {}
+                OutputTarget::Device(_) | OutputTarget::DeviceIfAny | OutputTarget::Null => {}
             }
         }
         if targets
@@ -105,7 +136,18 @@ impl Outputs {
                 hint,
             });
         }
+        outputs.follow_rate();
         Ok(outputs)
+    }
+
+    /// Files and pipes stay at 48 kHz whatever the device does.
+    fn follow_rate(&mut self) {
+        if let Some(mut before) = self.resampler.take() {
+            before.finish(&mut self.resampled);
+        }
+        if self.rate() != SAMPLE_RATE && (self.stdout || !self.wavs.is_empty()) {
+            self.resampler = Some(Resampler::new(self.rate(), SAMPLE_RATE, Quality::Live));
+        }
     }
 
     /// Frames a second of what [`Outputs::write`] takes.
@@ -177,7 +219,12 @@ impl Outputs {
             let level = if level { Level::Warn } else { Level::Info };
             let _ = reports.try_send(Report::Notice { level, message, hint });
         }
-        (device.rate() != before).then(|| device.rate())
+        let now = device.rate();
+        if now == before {
+            return None;
+        }
+        self.follow_rate();
+        Some(now)
     }
 
     /// A session begins: files of packets are made once its codec is known. True when packets are to be kept.
@@ -206,7 +253,7 @@ impl Outputs {
     ///
     /// # Errors
     /// A file that cannot be written, or a closed pipe.
-    pub fn write(&mut self, frames: &[f32], heard: bool) -> Result<(), Trouble> {
+    pub fn write(&mut self, frames: &[f32], heard: bool) -> Result<(), Interrupted> {
         match &mut self.pace {
             Pace::Device(device) => device.write(frames),
             Pace::Clock { frames: done, .. } => *done += frames.len() as u64 / 2,
@@ -214,23 +261,21 @@ impl Outputs {
         if !heard {
             return Ok(());
         }
-        for writer in &mut self.wavs {
-            writer.write(frames).map_err(|error| file_trouble(&error))?;
+        match &mut self.resampler {
+            Some(resampler) => resampler.push(frames, &mut self.resampled),
+            // What an earlier rate has left comes first.
+            None if !self.resampled.is_empty() => self.resampled.extend_from_slice(frames),
+            None => {}
         }
-        if self.stdout {
-            self.bytes.clear();
-            for sample in frames {
-                let value = (sample.clamp(-1.0, 1.0) * 32_767.0).round() as i16;
-                self.bytes.extend_from_slice(&value.to_le_bytes());
-            }
-            let mut out = std::io::stdout().lock();
-            out.write_all(&self.bytes).map_err(|error| {
-                Trouble::new(
-                    format!("standard output takes no more sound: {error}"),
-                    "keep the reading program running",
-                )
-            })?;
-        }
+        let kept = std::mem::take(&mut self.resampled);
+        let written = self.keep(if self.resampler.is_some() || !kept.is_empty() {
+            &kept
+        } else {
+            frames
+        });
+        self.resampled = kept;
+        self.resampled.clear();
+        written?;
         if self.recorders.iter().any(Recorder::failed) {
             let failed = self
                 .recorders
@@ -238,10 +283,34 @@ impl Outputs {
                 .position(Recorder::failed)
                 .map(|at| self.recorders.remove(at));
             if let Some(trouble) = failed.and_then(Recorder::finish) {
-                return Err(trouble);
+                return Err(trouble.into());
             }
         }
         Ok(())
+    }
+
+    /// Writes 48 kHz to whatever keeps or passes on sound.
+    fn keep(&mut self, frames: &[f32]) -> Result<(), Interrupted> {
+        for writer in &mut self.wavs {
+            writer.write(frames).map_err(|error| file_trouble(&error))?;
+        }
+        if !self.stdout {
+            return Ok(());
+        }
+        self.bytes.clear();
+        for sample in frames {
+            let value = (sample.clamp(-1.0, 1.0) * 32_767.0).round() as i16;
+            self.bytes.extend_from_slice(&value.to_le_bytes());
+        }
+        let mut out = std::io::stdout().lock();
+        match out.write_all(&self.bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Interrupted::Closed),
+            Err(error) => Err(Interrupted::Trouble(Trouble::new(
+                format!("standard output takes no more sound: {error}"),
+                "check where it leads to",
+            ))),
+        }
     }
 
     /// Closes every file and lets the device play out.

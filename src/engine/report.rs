@@ -30,6 +30,8 @@ pub enum Report {
         length: Option<Duration>,
         next: Vec<String>,
         silent_for: Duration,
+        /// Times that this machine was too busy to take what a microphone brought.
+        overruns: u64,
     },
     /// Our own show is over.
     BroadcastEnded { channel: ChannelId },
@@ -41,6 +43,8 @@ pub enum Report {
     Player { channel: ChannelId, view: PlayerView },
     /// The host said goodbye and all that came has been heard.
     PlayedOut { channel: ChannelId },
+    /// Whoever read the sound has closed the pipe and wants no more.
+    Closed { channel: ChannelId },
     /// The output is flushed and every file is closed.
     ListenEnded { channel: ChannelId },
     /// A person should see this.

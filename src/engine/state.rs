@@ -27,6 +27,8 @@ use crate::units::{ChannelId, PeerId, Time};
 
 /// How long a first join may take before the channel counts as not reachable.
 const REACH_MAX: Duration = Duration::from_secs(15);
+/// How long the sound threads of a channel that was left may take to close their files.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
 /// How long a connection that no channel uses is kept: strangers have not said what they want, farewells are under way.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -190,11 +192,18 @@ impl Engine {
     pub fn on_second(&mut self) {
         let now = clock::now();
         let mut views = Vec::new();
-        let mut lost = Vec::new();
+        let (mut lost, mut stuck) = (Vec::new(), Vec::new());
         for channel in self.channels.values_mut() {
             let stats = channel.mesh.stats(now);
             channel.tick(&stats);
-            if channel.role != Role::Host && channel.unreached() && channel.waited(now) > REACH_MAX {
+            if channel.left.is_some_and(|left| now.since(left) > CLOSE_MAX) {
+                stuck.push(channel.id);
+            }
+            if channel.role != Role::Host
+                && channel.left.is_none()
+                && channel.unreached()
+                && channel.waited(now) > REACH_MAX
+            {
                 lost.push(channel.id);
             }
             if channel.joined.is_some() || channel.role == Role::Host {
@@ -207,6 +216,7 @@ impl Engine {
         for id in lost {
             self.give_up(id, "nobody who carries it answered");
         }
+        stuck.into_iter().for_each(|id| self.finish_by_force(id));
         self.on_second_of_finding();
         let idle = |c: &Connection| c.users.is_empty() && now.since(c.idle_since) > IDLE_MAX;
         let idle: Vec<PeerId> = self
@@ -309,7 +319,7 @@ impl Engine {
         }
         self.endpoint.close(at_most).await;
         // The last words must arrive even when the reader is slow: it may be writing to a pipe.
-        let _ = tokio::time::timeout(at_most, self.events.send(Event::Stopped)).await;
+        let _ = tokio::time::timeout(CLOSE_MAX, self.events.send(Event::Stopped)).await;
     }
 }
 

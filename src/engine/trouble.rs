@@ -1,5 +1,6 @@
 //! Why a sound thread cannot start or go on, in words for people.
 
+use crate::engine::event::Level;
 use crate::engine::report::Report;
 use crate::units::ChannelId;
 
@@ -29,6 +30,15 @@ impl Trouble {
             code: 4,
             message: message.into(),
             hint: hint.into(),
+        }
+    }
+
+    /// The report that tells a person of it while everything else goes on.
+    pub fn into_notice(self) -> Report {
+        Report::Notice {
+            level: Level::Error,
+            message: self.message,
+            hint: self.hint,
         }
     }
 

@@ -52,6 +52,7 @@ impl Engine {
             host_slots: 4,
             repeat: false,
             record: None,
+            held: None,
         });
         self.play(id, listen);
     }

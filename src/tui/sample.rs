@@ -239,6 +239,7 @@ pub fn engine(snapshot: Snapshot) -> (Handle, Engine) {
     let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
     let levels = LevelsCell::default();
     let handle = Handle {
+        has_stopped: false,
         commands,
         events,
         snapshot,

@@ -17,6 +17,17 @@ const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 /// Failures of other threads kept for the log.
 const PANICS_MAX: usize = 16;
 
+/// What [`give_back`] needs while the screens are drawn.
+static TAKEN: Mutex<Option<(Arc<AtomicBool>, Arc<Hush>)>> = Mutex::new(None);
+
+/// Gives the terminal back from any thread, for a process that ends at once.
+pub fn give_back() {
+    let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((ours, hush)) = taken.as_ref() {
+        restore(ours, hush);
+    }
+}
+
 type Hook = Arc<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 /// The terminal while the screens are drawn.
@@ -53,6 +64,7 @@ impl Guard {
                 told.push(info.to_string());
             }
         }));
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&ours), Arc::clone(&hush)));
         let guard = Guard {
             panics,
             before,

@@ -3,6 +3,7 @@
 
 mod files;
 mod guard;
+pub use guard::give_back;
 mod hush;
 mod paint;
 pub mod plain;
