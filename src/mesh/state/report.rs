@@ -6,7 +6,7 @@ use super::Mesh;
 use crate::mesh::Session;
 use crate::mesh::chunk::SignedChunk;
 use crate::mesh::stats::{Neighbour, Stats};
-use crate::units::{PeerId, Time};
+use crate::units::{PeerId, Seq, Time};
 
 impl Mesh {
     /// The session and the newest chunk held: who has them receives the stream.
@@ -47,7 +47,10 @@ impl Mesh {
             received_bytes: self.totals.received_bytes,
             payload_received_bytes: self.totals.payload_received_bytes,
             payload_sent_bytes: self.totals.payload_sent_bytes,
-            confirming_peers: confirming.filter(|child| now.since(child.alive) < second).count(),
+            confirming_peers: confirming
+                // Being attached is no proof; only what was acknowledged is.
+                .filter(|child| child.acknowledged > Seq(0) && now.since(child.alive) < second)
+                .count(),
             parent_switches: self.totals.parent_switches,
         }
     }
