@@ -220,6 +220,9 @@ impl Engine {
         channel.station = station;
         self.channels.insert(id, channel);
         self.apply_blocks(id);
+        if is_own {
+            self.renew_kept();
+        }
         self.tell_own_addrs();
         self.resolve(id, self.config.peers.clone());
     }

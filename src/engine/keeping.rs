@@ -1,13 +1,17 @@
 //! What the engine keeps between runs: favourites, hidden channels, history, the newest sessions.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::engine::snapshot::{Entry, Kept};
 use crate::engine::state::Engine;
 use crate::engine::{Link, clock};
 use crate::mesh::Input;
 use crate::store::keeper::Keeper;
+use crate::store::keys;
 use crate::store::library::{Change, Favourite, Library, Visit, place};
 use crate::units::{ChannelId, Epoch, PeerId};
 
@@ -20,6 +24,42 @@ pub fn open(folder: Option<&Path>) -> (Keeper, Library, Option<String>) {
     }
 }
 
+/// The part of a library that screens show.
+pub fn kept(library: &Library, folder: Option<&Path>) -> Kept {
+    let mut visits: Vec<&Visit> = library.history.values().collect();
+    visits.sort_by_key(|visit| Reverse(visit.last_unix_s));
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for favourite in library.favourites.values() {
+        for group in &favourite.groups {
+            groups.entry(group.clone()).or_default().push(favourite.link.clone());
+        }
+    }
+    let mine = folder
+        .map(|folder| keys::own(&folder.join("channels")))
+        .unwrap_or_default();
+    Kept {
+        recent: visits
+            .into_iter()
+            .take(RECENT_MAX)
+            .map(|visit| Entry {
+                link: visit.link.clone(),
+                name: visit.name.clone(),
+            })
+            .collect(),
+        mine: mine
+            .into_iter()
+            .map(|(name, key)| Entry {
+                link: format!("inonda:{}", ChannelId(key.to_bytes())),
+                name,
+            })
+            .collect(),
+        groups,
+    }
+}
+
+/// Visits shown.
+const RECENT_MAX: usize = 100;
+
 impl Engine {
     /// Makes a change in memory and, a moment later, on disk.
     pub(super) fn keep(&mut self, change: Change) {
@@ -27,11 +67,20 @@ impl Engine {
             change,
             Change::Favour(_) | Change::Unfavour { .. } | Change::Reached { .. } | Change::Hide { .. }
         );
+        let moves = matches!(change, Change::Favour(_) | Change::Unfavour { .. } | Change::Heard(_));
         self.library.apply(&change);
+        if moves {
+            self.renew_kept();
+        }
         self.keeper.keep(change);
         if let Some(finder) = self.finding.finder.as_ref().filter(|_| shown) {
             finder.set_library(Arc::new(self.library.clone()));
         }
+    }
+
+    /// Shows the library as it is now.
+    pub(super) fn renew_kept(&mut self) {
+        self.kept = Arc::new(kept(&self.library, self.config.state.as_deref()));
     }
 
     pub(super) fn set_favourite(&mut self, link: String, name: String, on: bool) {

@@ -1,5 +1,6 @@
 //! What the engine is doing, as one value that screens draw from.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,26 @@ pub struct Snapshot {
     /// Every channel known from any source, sorted by nothing in particular; shared, since it can be long.
     pub listings: Arc<Vec<Listing>>,
     pub origins: Vec<OriginState>,
+    /// What the person keeps.
+    pub kept: Arc<Kept>,
+}
+
+/// What a person keeps about channels, beside the marks in the listings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Heard, the newest first.
+    pub recent: Vec<Entry>,
+    /// Channels whose key is here.
+    pub mine: Vec<Entry>,
+    /// Groups of favourites: a name, and links.
+    pub groups: BTreeMap<String, Vec<String>>,
+}
+
+/// A channel by its link and the name it was last known by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    pub link: String,
+    pub name: String,
 }
 
 impl Snapshot {
@@ -37,6 +58,7 @@ impl Snapshot {
             && (self.peer, self.upload_limit_bps) == (other.peer, other.upload_limit_bps)
             && self.addrs == other.addrs
             && self.origins == other.origins
+            && self.kept == other.kept
     }
 }
 

@@ -15,7 +15,7 @@ use crate::engine::finding::Finding;
 use crate::engine::handle::Gauges;
 use crate::engine::node::NodeConfig;
 use crate::engine::report::Report;
-use crate::engine::snapshot::{HostView, Role, Snapshot};
+use crate::engine::snapshot::{HostView, Kept, Role, Snapshot};
 use crate::engine::{Event, clock, keeping};
 use crate::limits::ADDRS_MAX;
 use crate::mesh::record::prefix;
@@ -44,6 +44,8 @@ pub struct Engine {
     pub(super) finding: Finding,
     pub(super) library: Library,
     pub(super) keeper: Keeper,
+    /// The library as screens see it; made anew when something they show changes.
+    pub(super) kept: Arc<Kept>,
     pub(super) sound: Sound,
     pub(super) host: HostView,
     /// Bytes to send are built here, so that a chunk costs one allocation.
@@ -71,7 +73,9 @@ impl Engine {
         gauges: Gauges,
     ) -> Engine {
         let (keeper, library, trouble) = keeping::open(config.state.as_deref());
+        let kept = Arc::new(keeping::kept(&library, config.state.as_deref()));
         let mut engine = Engine {
+            kept,
             finding: Finding::default(),
             library,
             keeper,
@@ -269,6 +273,7 @@ impl Engine {
             host: hosting.map(|channel| self.host_view(channel, now)),
             listings: Arc::clone(&self.finding.listings),
             origins: self.finding.origins.clone(),
+            kept: Arc::clone(&self.kept),
         }
     }
 

@@ -5,12 +5,15 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{SigningKey, VerifyingKey};
 
 /// First line of a key file; a later format gets another one.
 const HEADER: &str = "inonda secret key 1";
 /// What a key file may hold; anything longer is something else.
 const FILE_MAX_BYTES: u64 = 256;
+
+/// Own channels listed.
+const OWN_MAX: usize = 64;
 
 /// A key could not be loaded or kept. Nothing was overwritten.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +71,26 @@ pub fn load_or_create(dir: &Path, name: &str) -> Result<SigningKey, KeyFileError
         file,
         source: io::ErrorKind::NotFound.into(),
     })
+}
+
+/// Names and public halves of the keys in a folder, sorted by name, at most [`OWN_MAX`]; those of stations that are
+/// listened to are left out, and so is whatever cannot be read.
+pub fn own(dir: &Path) -> Vec<(String, VerifyingKey)> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let name = |entry: io::Result<fs::DirEntry>| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        let name = name.strip_suffix(".key")?;
+        (!name.starts_with("station-")).then(|| name.to_owned())
+    };
+    let mut names: Vec<String> = entries.filter_map(name).take(OWN_MAX).collect();
+    names.sort();
+    let key = |name: String| {
+        let key = load(&dir.join(format!("{name}.key"))).ok()??;
+        Some((name, key.verifying_key()))
+    };
+    names.into_iter().filter_map(key).collect()
 }
 
 fn prepare_folder(dir: &Path) -> Result<(), KeyFileError> {
