@@ -1,13 +1,19 @@
 //! The channel list: what is shown of all listings, in which order, and where the person is in it.
 
+mod query;
+
+pub use query::Finder;
+
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
+use nucleo_matcher::{Config, Matcher};
 
-use crate::engine::listing::{Listing, Origin};
+use self::query::{Query, has_genre};
+use crate::engine::listing::Listing;
 use crate::engine::place;
+use crate::engine::snapshot::{Entry, Kept};
 
 /// What the list is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +47,12 @@ pub enum Shelf {
     #[default]
     Everything,
     Favourites,
+    /// Heard of late, the newest first.
+    Recent,
+    /// Channels whose key is here.
+    Mine,
+    /// A group that the person put favourites into.
+    Group(String),
     Genre(String),
 }
 
@@ -48,7 +60,13 @@ pub enum Shelf {
 #[derive(Clone, Debug, Default)]
 pub struct ChannelList {
     pub listings: Arc<Vec<Listing>>,
-    /// Indexes into `listings`, in the order shown.
+    /// What is kept here and no source lists at this moment; counted on from the end of `listings`.
+    unlisted: Vec<Listing>,
+    /// What the person has: history, own channels, groups.
+    kept: Arc<Kept>,
+    /// Places of the kept, by shelf.
+    places: Places,
+    /// Indexes into `listings` and then `unlisted`, in the order shown.
     pub rows: Vec<u32>,
     pub selected: usize,
     pub query: String,
@@ -56,6 +74,8 @@ pub struct ChannelList {
     pub reversed: bool,
     pub shelf: Shelf,
     pub show_hidden: bool,
+    /// Only what is on air, on whatever shelf.
+    pub on_air_only: bool,
     pub info: bool,
     /// The side bar: rows and how many channels each holds.
     pub shelves: Vec<(Shelf, usize)>,
@@ -68,13 +88,16 @@ pub struct ChannelList {
 const GENRES_MAX: usize = 24;
 
 impl ChannelList {
-    /// Takes new listings and keeps the selected channel selected.
-    pub fn take(&mut self, listings: &Arc<Vec<Listing>>) {
-        if Arc::ptr_eq(&self.listings, listings) {
+    /// Takes new listings, and what the person keeps, and leaves the selected channel selected.
+    pub fn take(&mut self, listings: &Arc<Vec<Listing>>, kept: &Arc<Kept>) {
+        if Arc::ptr_eq(&self.listings, listings) && (Arc::ptr_eq(&self.kept, kept) || self.kept == *kept) {
             return;
         }
         let selected = self.selected().map(|listing| listing.link.clone());
         self.listings = Arc::clone(listings);
+        self.kept = Arc::clone(kept);
+        self.places = Places::of(kept);
+        self.unlisted = unlisted(listings, kept);
         self.count_shelves();
         self.filter();
         if let Some(link) = selected {
@@ -84,25 +107,28 @@ impl ChannelList {
 
     /// Moves the selection to a link's channel, if it is shown; the addresses in the link do not matter.
     pub fn select_link(&mut self, link: &str) {
-        if let Some(row) = self
-            .rows
-            .iter()
-            .position(|index| place(&self.listings[*index as usize].link) == place(link))
-        {
+        if let Some(row) = self.rows.iter().position(|index| {
+            self.at(*index)
+                .is_some_and(|listing| place(&listing.link) == place(link))
+        }) {
             self.selected = row;
         }
     }
 
     /// The selected listing.
     pub fn selected(&self) -> Option<&Listing> {
-        self.rows
-            .get(self.selected)
-            .and_then(|index| self.listings.get(*index as usize))
+        self.row(self.selected)
+    }
+
+    fn at(&self, index: u32) -> Option<&Listing> {
+        let index = index as usize;
+        let beyond = index.checked_sub(self.listings.len());
+        beyond.map_or_else(|| self.listings.get(index), |at| self.unlisted.get(at))
     }
 
     /// The listing of a row.
     pub fn row(&self, row: usize) -> Option<&Listing> {
-        self.rows.get(row).and_then(|index| self.listings.get(*index as usize))
+        self.rows.get(row).and_then(|index| self.at(*index))
     }
 
     /// Works out the rows from query, shelf and order.
@@ -112,29 +138,35 @@ impl ChannelList {
         let mut letters = Vec::new();
         let mut found: Vec<(u32, u32)> = Vec::new();
         self.folded = 0;
-        for (index, listing) in self.listings.iter().enumerate() {
+        let on_shelf = self.places.test(&self.shelf);
+        for (index, listing) in self.listings.iter().chain(&self.unlisted).enumerate() {
+            if !on_shelf(listing, index >= self.listings.len()) || (self.on_air_only && !listing.on_air) {
+                continue;
+            }
+            let Some(score) = query.score(listing, &mut matcher, &mut letters) else {
+                continue;
+            };
             if listing.hidden && !self.show_hidden {
                 self.folded += 1;
                 continue;
             }
-            if !on_shelf(listing, &self.shelf) {
-                continue;
-            }
-            if let Some(score) = query.score(listing, &mut matcher, &mut letters) {
-                found.push((index as u32, score));
-            }
+            found.push((index as u32, score));
         }
         let fuzzy = query.words.is_some();
-        let listings = &self.listings;
+        let of = |index: u32| self.at(index);
+        let recency = |index: u32| of(index).and_then(|l| self.places.recent.get(place(&l.link)).copied());
         let sort = self.sort;
-        found.sort_by(|a, b| {
-            let (x, y) = (&listings[a.0 as usize], &listings[b.0 as usize]);
-            let best_first = if fuzzy {
-                b.1.cmp(&a.1)
-            } else {
-                std::cmp::Ordering::Equal
+        found.sort_unstable_by(|a, b| {
+            let best_first = match (fuzzy, &self.shelf) {
+                (true, _) => b.1.cmp(&a.1),
+                (false, Shelf::Recent) => recency(a.0).cmp(&recency(b.0)),
+                (false, _) => std::cmp::Ordering::Equal,
             };
-            best_first.then_with(|| compare(sort, x, y)).then_with(|| a.0.cmp(&b.0))
+            let by_sort = || match (of(a.0), of(b.0)) {
+                (Some(x), Some(y)) => compare(sort, x, y),
+                _ => std::cmp::Ordering::Equal,
+            };
+            best_first.then_with(by_sort).then_with(|| a.0.cmp(&b.0))
         });
         if self.reversed {
             found.reverse();
@@ -144,24 +176,52 @@ impl ChannelList {
     }
 
     fn count_shelves(&mut self) {
-        let mut genres: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-        for listing in self.listings.iter().filter(|listing| !listing.hidden) {
-            let genre =
-                super::text::clean(listing.genre.split([',', '/', ';']).next().unwrap_or_default()).to_lowercase();
-            if !genre.is_empty() {
-                *genres.entry(genre).or_default() += 1;
+        let mut genres: HashMap<String, usize> = HashMap::new();
+        let mut fixed = vec![
+            Shelf::OnAir,
+            Shelf::Everything,
+            Shelf::Favourites,
+            Shelf::Recent,
+            Shelf::Mine,
+        ];
+        fixed.extend(self.places.groups.keys().cloned().map(Shelf::Group));
+        let tests: Vec<_> = fixed.iter().map(|shelf| self.places.test(shelf)).collect();
+        let mut counts = vec![0; fixed.len()];
+        for (index, listing) in self.listings.iter().chain(&self.unlisted).enumerate() {
+            if listing.hidden {
+                continue;
+            }
+            let unlisted = index >= self.listings.len();
+            for (count, test) in counts.iter_mut().zip(&tests) {
+                *count += usize::from(test(listing, unlisted));
+            }
+            let genre = listing.genre.split([',', '/', ';']).next().unwrap_or_default();
+            if unlisted || genre.is_empty() {
+                continue;
+            }
+            match genres.get_mut(genre) {
+                Some(count) => *count += 1,
+                None => drop(genres.insert(genre.to_owned(), 1)),
             }
         }
-        let count = |shelf: &Shelf| self.listings.iter().filter(|l| !l.hidden && on_shelf(l, shelf)).count();
-        self.shelves = [Shelf::OnAir, Shelf::Everything, Shelf::Favourites]
-            .into_iter()
-            .map(|shelf| (shelf.clone(), count(&shelf)))
-            .collect();
-        let mut genres: Vec<(String, usize)> = genres.into_iter().collect();
-        genres.sort_by_key(|(name, count)| (Reverse(*count), name.clone()));
-        genres.truncate(GENRES_MAX);
+        drop(tests);
+        // The same word in other letters is the same shelf.
+        let mut words: BTreeMap<String, usize> = BTreeMap::new();
+        for (genre, count) in genres {
+            let word = super::text::clean(&genre).to_lowercase();
+            if !word.is_empty() {
+                *words.entry(word).or_default() += count;
+            }
+        }
+        let mut words: Vec<(String, usize)> = words.into_iter().collect();
+        words.sort_by_key(|(name, count)| (Reverse(*count), name.clone()));
+        words.truncate(GENRES_MAX);
+        self.shelves = fixed.into_iter().zip(counts).collect();
+        let optional = |shelf: &Shelf| matches!(shelf, Shelf::Recent | Shelf::Mine);
         self.shelves
-            .extend(genres.into_iter().map(|(name, count)| (Shelf::Genre(name), count)));
+            .retain(|(shelf, count)| *count > 0 || !optional(shelf) || *shelf == self.shelf);
+        self.shelves
+            .extend(words.into_iter().map(|(name, count)| (Shelf::Genre(name), count)));
         self.shelf_selected = self
             .shelves
             .iter()
@@ -219,18 +279,96 @@ impl Shelf {
             Shelf::OnAir => "On air now",
             Shelf::Everything => "Everything",
             Shelf::Favourites => "Favourites",
-            Shelf::Genre(name) => name,
+            Shelf::Recent => "Recent",
+            Shelf::Mine => "My channels",
+            Shelf::Group(name) | Shelf::Genre(name) => name,
         }
     }
 }
 
-fn on_shelf(listing: &Listing, shelf: &Shelf) -> bool {
-    match shelf {
-        Shelf::OnAir => listing.on_air,
-        Shelf::Everything => true,
-        Shelf::Favourites => listing.favourite,
-        Shelf::Genre(name) => listing.genre.to_lowercase().contains(name.as_str()),
+/// Whether a listing, which no source may list, stands on a shelf.
+type Test<'a> = Box<dyn Fn(&Listing, bool) -> bool + 'a>;
+
+/// Where the kept channels are, for quick questions.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    /// How long ago in the order of visits, the newest being zero.
+    recent: HashMap<String, usize>,
+    mine: HashSet<String>,
+    groups: BTreeMap<String, HashSet<String>>,
+}
+
+impl Places {
+    fn of(kept: &Kept) -> Places {
+        let recent = kept.recent.iter().enumerate();
+        let own = |link: &String| place(link).to_owned();
+        Places {
+            recent: recent.map(|(at, entry)| (own(&entry.link), at)).collect(),
+            mine: kept.mine.iter().map(|entry| own(&entry.link)).collect(),
+            groups: kept
+                .groups
+                .iter()
+                .map(|(name, links)| (name.clone(), links.iter().map(own).collect()))
+                .collect(),
+        }
     }
+
+    /// Whether a listing stands on a shelf; what no source lists stands only where it is kept.
+    fn test<'a>(&'a self, shelf: &'a Shelf) -> Test<'a> {
+        match shelf {
+            Shelf::OnAir => Box::new(|listing, unlisted| listing.on_air && !unlisted),
+            Shelf::Everything => Box::new(|_, unlisted| !unlisted),
+            Shelf::Favourites => Box::new(|listing, unlisted| listing.favourite && !unlisted),
+            Shelf::Recent => Box::new(|listing, _| self.recent.contains_key(place(&listing.link))),
+            Shelf::Mine => Box::new(|listing, _| self.mine.contains(place(&listing.link))),
+            Shelf::Group(name) => {
+                let places = self.groups.get(name);
+                Box::new(move |listing, _| places.is_some_and(|places| places.contains(place(&listing.link))))
+            }
+            Shelf::Genre(name) => Box::new(move |listing, unlisted| !unlisted && has_genre(&listing.genre, name)),
+        }
+    }
+}
+
+/// Rows for what was heard or is the person's own and no source lists now.
+fn unlisted(listings: &[Listing], kept: &Kept) -> Vec<Listing> {
+    let mut missing: HashMap<&str, &Entry> = HashMap::new();
+    for entry in &kept.recent {
+        missing.insert(place(&entry.link), entry);
+    }
+    for entry in &kept.mine {
+        missing.insert(place(&entry.link), entry);
+    }
+    for listing in listings {
+        missing.remove(place(&listing.link));
+    }
+    let row = |entry: &Entry| {
+        let is_station = !entry.link.starts_with("inonda:");
+        Listing {
+            channel: None,
+            link: entry.link.clone(),
+            name: entry.name.clone(),
+            genre: String::new(),
+            language: String::new(),
+            description: String::new(),
+            title: String::new(),
+            listeners: None,
+            relays: None,
+            bitrate_kbps: None,
+            codec: String::new(),
+            since_unix_s: None,
+            sources: Vec::new(),
+            // A station is there as a rule; nobody has told of this channel.
+            on_air: is_station,
+            favourite: false,
+            hidden: false,
+            playable: true,
+            trend: Vec::new(),
+        }
+    };
+    let mut rows: Vec<Listing> = missing.into_values().map(row).collect();
+    rows.sort_by(|a, b| a.link.cmp(&b.link));
+    rows
 }
 
 fn compare(sort: Sort, a: &Listing, b: &Listing) -> std::cmp::Ordering {
@@ -242,76 +380,10 @@ fn compare(sort: Sort, a: &Listing, b: &Listing) -> std::cmp::Ordering {
     }
 }
 
-/// A filter line: words to be found fuzzily, and `tag:`, `host:`, `lang:` terms that must all hold.
-struct Query {
-    words: Option<Pattern>,
-    terms: Vec<(Field, String)>,
-}
-
-#[derive(Clone, Copy)]
-enum Field {
-    Tag,
-    Host,
-    Language,
-}
-
-impl Query {
-    fn parse(text: &str) -> Query {
-        let mut words = String::new();
-        let mut terms = Vec::new();
-        for word in text.split_whitespace() {
-            let field = match word.split_once(':') {
-                Some(("tag" | "genre", rest)) => Some((Field::Tag, rest)),
-                Some(("host" | "key", rest)) => Some((Field::Host, rest)),
-                Some(("lang", rest)) => Some((Field::Language, rest)),
-                Some(_) | None => None,
-            };
-            match field {
-                Some((field, rest)) => terms.push((field, rest.to_lowercase())),
-                None => {
-                    words.push(' ');
-                    words.push_str(word);
-                }
-            }
-        }
-        let words = (!words.is_empty()).then(|| Pattern::parse(&words, CaseMatching::Ignore, Normalization::Smart));
-        Query { words, terms }
-    }
-
-    /// How well a listing suits; `None` when it does not.
-    fn score(&self, listing: &Listing, matcher: &mut Matcher, letters: &mut Vec<char>) -> Option<u32> {
-        for (field, wanted) in &self.terms {
-            let held =
-                match field {
-                    Field::Tag => listing.genre.to_lowercase().contains(wanted),
-                    Field::Language => listing.language.to_lowercase().contains(wanted),
-                    Field::Host => listing.link.to_lowercase().contains(wanted)
-                        || listing.sources.iter().any(
-                            |source| matches!(source, Origin::Directory(name) if name.to_lowercase().contains(wanted)),
-                        ),
-                };
-            if !held {
-                return None;
-            }
-        }
-        let Some(words) = &self.words else { return Some(0) };
-        let mut score = |text: &str, weight: u32| {
-            if text.is_empty() {
-                None
-            } else {
-                words.score(Utf32Str::new(text, letters), matcher).map(|s| s * weight)
-            }
-        };
-        let name = score(&listing.name, 4);
-        let title = score(&listing.title, 2);
-        let genre = score(&listing.genre, 2);
-        [name, title, genre].into_iter().flatten().max()
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::engine::listing::Origin;
 
     /// A listing with a name, a genre and listeners.
     pub fn listing(name: &str, genre: &str, listeners: u64) -> Listing {
@@ -345,7 +417,7 @@ pub(super) mod tests {
             listing("Ambient Drift", "ambient", 81),
             listing("Jazz Attic", "jazz, swing", 5),
         ];
-        list.take(&Arc::new(all));
+        list.take(&Arc::new(all), &Arc::default());
         list
     }
 
@@ -391,7 +463,7 @@ pub(super) mod tests {
         list.selected = 2;
         let mut more: Vec<Listing> = list.listings.to_vec();
         more.insert(0, listing("New One", "x", 9_999));
-        list.take(&Arc::new(more));
+        list.take(&Arc::new(more), &Arc::default());
         assert_eq!(list.selected().unwrap().name, "Ambient Drift");
     }
 
@@ -400,7 +472,7 @@ pub(super) mod tests {
         let mut list = list();
         let mut all: Vec<Listing> = list.listings.to_vec();
         all[0].hidden = true;
-        list.take(&Arc::new(all));
+        list.take(&Arc::new(all), &Arc::default());
         assert_eq!((list.rows.len(), list.folded), (3, 1));
         list.show_hidden = true;
         list.filter();

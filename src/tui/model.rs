@@ -366,6 +366,20 @@ impl Model {
         (rows, at)
     }
 
+    /// True before anything was ever heard or marked, while the channels are looked at for the first time.
+    pub fn is_first_visit(&self) -> bool {
+        let list = &self.channels;
+        self.visit == Visit::Browse
+            && self.screen == Screen::Channels
+            && self.snapshot.kept.recent.is_empty()
+            && self.snapshot.channels.is_empty()
+            && self.joining.is_none()
+            && list.query.is_empty()
+            && list.shelf == super::channels::Shelf::default()
+            && self.heard.titles.is_empty()
+            && self.pane == 0
+    }
+
     /// True while levels move on the screen.
     pub fn is_metering(&self) -> bool {
         let moving = self.meters.is_moving(self.now) || self.programme.is_moving(self.now);

@@ -14,7 +14,7 @@ use super::theme::{DEFAULT, Depth, Pack, Shelf};
 use super::update::{Effect, Input, update};
 use crate::engine::handle::LevelsCell;
 use crate::engine::listing::{Origin, OriginState};
-use crate::engine::snapshot::{ChannelView, HostView, Levels, PlayerState, PlayerView, Role, Snapshot};
+use crate::engine::snapshot::{ChannelView, Entry, HostView, Kept, Levels, PlayerState, PlayerView, Role, Snapshot};
 use crate::engine::{Command, Event, Handle};
 use crate::mesh::session::Codec;
 use crate::mesh::stats::Neighbour;
@@ -135,6 +135,13 @@ pub fn listening(state: PlayerState) -> Snapshot {
         player: None,
         host: None,
         listings: Arc::new(names),
+        kept: Arc::new(Kept {
+            recent: vec![Entry {
+                link: channel(None).link,
+                name: "Midnight Jazz FM".into(),
+            }],
+            ..Kept::default()
+        }),
         origins: vec![
             OriginState {
                 origin: Origin::Lan,

@@ -3,6 +3,7 @@
 
 mod joining;
 mod over;
+mod screens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,8 +58,9 @@ fn snap(name: &str, model: &Model) {
     });
 }
 
-const SIZES: [((u16, u16), &str); 4] = [
+const SIZES: [((u16, u16), &str); 5] = [
     ((120, 36), "120x36"),
+    ((80, 24), "80x24"),
     ((60, 16), "60x16"),
     ((40, 10), "40x10"),
     ((60, 3), "strip"),
@@ -101,7 +103,7 @@ fn log_lines(model: &mut Model) {
 
 #[test]
 fn what_lies_over_a_screen_looks_as_drawn() {
-    for (size, name) in &SIZES[..2] {
+    for (size, name) in &SIZES[..3] {
         for (key, what) in [
             ("?", "Help"),
             ("t", "Themes"),
@@ -639,6 +641,22 @@ fn how_long_frames_take() {
         "filter keystroke to frame, 10,000 channels: p50 {:?} p99 {:?} worst {:?}",
         times[100], times[197], times[199]
     );
+    let many: Vec<_> = (0..100_000u64)
+        .map(|n| {
+            listing(
+                &format!("Channel {n}"),
+                ["jazz", "Jazz, swing", "talk", "深夜"][n as usize % 4],
+                n,
+            )
+        })
+        .collect();
+    for round in 0..3 {
+        let mut snapshot = listening(PlayerState::Playing);
+        snapshot.listings = Arc::new(many.clone());
+        let start = std::time::Instant::now();
+        drop(update(&mut model, Input::Snapshot(Arc::new(snapshot))));
+        println!("100,000 new listings taken in, round {round}: {:?}", start.elapsed());
+    }
     let playing = super::sample::model(Screen::NowPlaying, (120, 36), listening(PlayerState::Playing));
     let start = std::time::Instant::now();
     for _ in 0..1_000 {

@@ -1,6 +1,7 @@
 //! The only place where the model changes: (model, input) gives the model after it, and effects for the outside.
 
 mod act;
+mod help;
 mod listening;
 mod lists;
 mod look;
@@ -11,7 +12,8 @@ mod sound;
 mod studio;
 pub mod words;
 
-pub use lists::{help_rows, overlay_rows, settings_rows};
+pub use help::help_rows;
+pub use lists::{overlay_rows, settings_rows};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,6 +167,9 @@ fn on_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
     if lists::on_overlay_key(model, chord, effects) {
         return;
     }
+    if model.pending.is_empty() && on_first_visit_key(model, chord, effects) {
+        return;
+    }
     model.pending.push(chord);
     model.pending_since = model.now;
     match model.bindings.meaning(&model.pending, model.screen) {
@@ -182,11 +187,34 @@ fn on_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
             let first_only = model.pending.len() > 1;
             model.pending.clear();
             // A broken sequence does not swallow the key that broke it.
+            if model.screen == Screen::Studio
+                && let Some(words) = studio::unavailable(chord)
+            {
+                model.warn(words);
+            }
             if first_only && let Meaning::Call(call) = model.bindings.meaning(&[chord], model.screen) {
                 act::act(model, &call, effects);
             }
         }
     }
+}
+
+/// The keys that only the first screen has; they stand on it.
+fn on_first_visit_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) -> bool {
+    if !model.is_first_visit() {
+        return false;
+    }
+    let call = match chord.typed() {
+        Some('u') => Action::UploadCap.into(),
+        Some('o') => Call {
+            action: Action::UploadCap,
+            argument: "0".to_owned(),
+        },
+        Some('m') => Action::Broadcast.into(),
+        _ => return false,
+    };
+    act::act(model, &call, effects);
+    true
 }
 
 fn on_mouse(model: &mut Model, kind: MouseKind, column: u16, row: u16, effects: &mut Vec<Effect>) {
@@ -196,6 +224,8 @@ fn on_mouse(model: &mut Model, kind: MouseKind, column: u16, row: u16, effects: 
         MouseKind::Click => match view::hit(model, column, row) {
             Some(view::Hit::Tab(screen)) => return act::go(model, screen),
             Some(view::Hit::Row { row, pane }) => return lists::on_click(model, row, pane, effects),
+            // One hint stands for both ways; a click goes down.
+            Some(view::Hit::Verb(Action::Up)) => Action::Down,
             Some(view::Hit::Verb(action)) => action,
             None => return,
         },
@@ -209,7 +239,7 @@ fn on_mouse(model: &mut Model, kind: MouseKind, column: u16, row: u16, effects: 
 }
 
 fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>, effects: &mut Vec<Effect>) {
-    model.channels.take(&snapshot.listings);
+    model.channels.take(&snapshot.listings, &snapshot.kept);
     let before = model.playing().map(|channel| channel.channel);
     model.snapshot = snapshot;
     model.show_asked();

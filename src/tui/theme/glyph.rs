@@ -1,5 +1,7 @@
 //! Marks and lines, in three packs: for good fonts, for East Asian widths, and for ASCII.
 
+use std::borrow::Cow;
+
 use ratatui::symbols::border;
 
 macro_rules! glyphs {
@@ -115,6 +117,27 @@ impl Glyphs {
             (Pack::Unicode, false) => border::ROUNDED,
             (Pack::Narrow | Pack::Ascii, _) => ASCII_BORDER,
         }
+    }
+
+    /// Text with the signs that this pack has no cell for put into plainer ones of the same width: dashes, dots, quotes and
+    /// arrows. Letters stay as they are.
+    pub fn plain<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.pack == Pack::Unicode || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        let plainer = |c: char| match c {
+            '·' | '–' | '—' | '‐' | '‑' => '-',
+            '−' if self.pack == Pack::Ascii => '-',
+            '…' => '~',
+            '×' => 'x',
+            '“' | '”' | '„' => '"',
+            '‘' | '’' => '\'',
+            '↑' => '^',
+            '↓' => 'v',
+            '⏎' if self.pack == Pack::Ascii => '<',
+            other => other,
+        };
+        Cow::Owned(text.chars().map(plainer).collect())
     }
 
     /// A column `eighths` high, from nothing (0) to a full cell (8).

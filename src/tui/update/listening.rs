@@ -8,7 +8,7 @@ use crate::engine::listing::Listing;
 use crate::engine::snapshot::{PlayerState, Role as Part};
 use crate::engine::{Command, Target, place};
 use crate::tui::action::{Action, Call, Screen};
-use crate::tui::channels::{Shelf, Sort};
+use crate::tui::channels::Sort;
 use crate::tui::model::{Joining, Model, Preview};
 use crate::tui::text::clean;
 
@@ -36,6 +36,11 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
 }
 
 fn play(model: &mut Model, argument: &str, effects: &mut Vec<Effect>) {
+    if argument.is_empty() && model.screen == Screen::Channels && model.pane == 1 {
+        // Enter on a shelf goes to what stands on it.
+        model.pane = 0;
+        return;
+    }
     let (link, name) = if argument.is_empty() {
         let Some(listing) = model.channels.selected() else {
             model.warn("no channel is selected; :play LINK plays one by its link");
@@ -246,15 +251,7 @@ fn arrange(model: &mut Model, call: &Call) {
             list.info = !list.info;
             return;
         }
-        _ => {
-            let to = if list.shelf == Shelf::OnAir {
-                Shelf::Everything
-            } else {
-                Shelf::OnAir
-            };
-            list.shelf_selected = usize::from(to == Shelf::Everything);
-            list.shelf = to;
-        }
+        _ => list.on_air_only = !list.on_air_only,
     }
     list.filter();
 }

@@ -2,10 +2,11 @@
 
 use crossterm::event::KeyCode;
 
-use super::{Effect, act, look, run};
-use crate::tui::action::{Action, Call, Entry, Scope, Screen, VOCABULARY};
+use super::{Effect, act, help, look, run, view};
+use crate::tui::action::{Action, Call, Screen};
 use crate::tui::keys::{Chord, Meaning};
 use crate::tui::model::{Model, Overlay, Settings, SpectrumStyle};
+use crate::tui::neighbours::Tie;
 use crate::tui::theme::Pack;
 
 /// Panes that Tab walks through on this screen.
@@ -27,6 +28,14 @@ pub fn walk(model: &mut Model, action: Action) {
     let page = usize::from(model.size.1 / 2).max(1);
     match model.screen {
         Screen::Channels if model.pane == 1 => {
+            let folded = view::Tier::of(model.size) != view::Tier::Full;
+            // Folded into a line, the shelves stand side by side, above the list.
+            let action = match (folded, action) {
+                (true, Action::Left) => Action::Up,
+                (true, Action::Right) => Action::Down,
+                (true, Action::Down) => Action::Right,
+                (_, action) => action,
+            };
             let count = model.channels.shelves.len();
             let row = step(model.channels.shelf_selected, count, page, action);
             if action == Action::Right {
@@ -43,7 +52,12 @@ pub fn walk(model: &mut Model, action: Action) {
         }
         Screen::Mesh => {
             let (rows, at) = model.mesh_rows();
-            let to = step(at, rows.len(), page, action);
+            let first = |tie: Tie| rows.iter().position(|neighbour| Tie::of(neighbour) == tie);
+            let to = match action {
+                Action::Left => first(Tie::Parent).unwrap_or(at),
+                Action::Right | Action::MeshRight => first(Tie::Child).unwrap_or(at),
+                action => step(at, rows.len(), page, action),
+            };
             model.mesh.selected = rows.get(to).map(|neighbour| neighbour.peer);
         }
         Screen::Log => {
@@ -108,7 +122,7 @@ pub fn on_overlay_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>
         return false;
     };
     match overlay {
-        Overlay::Help { typed, selected, all } => on_help_key(model, chord, (typed, selected, all), effects),
+        Overlay::Help { typed, selected, all } => help::on_help_key(model, chord, (typed, selected, all), effects),
         Overlay::Ask { call, .. } => {
             let yes = chord.code == KeyCode::Enter || matches!(chord.typed(), Some('y' | 'Y'));
             answer(model, &call, yes, effects);
@@ -153,7 +167,7 @@ pub fn on_overlay_action(model: &mut Model, action: Action, effects: &mut Vec<Ef
                 code,
                 mods: crossterm::event::KeyModifiers::NONE,
             };
-            on_help_key(model, chord, (typed, selected, all), effects);
+            help::on_help_key(model, chord, (typed, selected, all), effects);
         }
         (_, Action::Up | Action::Down) => {
             let last = overlay_rows(model).saturating_sub(1);
@@ -226,7 +240,7 @@ pub fn overlay_rows(model: &Model) -> usize {
         Some(Overlay::Themes { .. }) => model.look.shelf.names().len(),
         Some(Overlay::Settings { .. }) => settings_rows(model).len(),
         Some(Overlay::Titles { .. }) => model.heard.titles.len(),
-        Some(Overlay::Help { typed, all, .. }) => help_rows(model, typed, *all).len(),
+        Some(Overlay::Help { typed, all, .. }) => help::help_rows(model, typed, *all).len(),
         Some(Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => 0,
     }
 }
@@ -362,78 +376,4 @@ fn change_setting(model: &mut Model, row: usize, effects: &mut Vec<Effect>) {
         _ => return model.tell("keys.toml in inonda's config folder chooses the preset; :keys finds conflicts"),
     }
     effects.push(Effect::SaveSettings);
-}
-
-/// The vocabulary as help shows it: this screen first, then what works everywhere; all screens when asked for.
-pub fn help_rows(model: &Model, typed: &str, all: bool) -> Vec<&'static Entry> {
-    let typed = typed.to_lowercase();
-    let suits = |entry: &&Entry| {
-        let here = matches!(entry.scope, Scope::Playback | Scope::Around) || entry.scope == Scope::On(model.screen);
-        (all || here) && (typed.is_empty() || entry.label.contains(&typed) || entry.name.contains(&typed))
-    };
-    VOCABULARY.iter().filter(suits).collect()
-}
-
-fn on_help_key(model: &mut Model, chord: Chord, state: (String, usize, bool), effects: &mut Vec<Effect>) {
-    let (mut typed, mut selected, mut all) = state;
-    let rows = help_rows(model, &typed, all);
-    match chord.code {
-        KeyCode::Esc => {
-            model.overlay = None;
-            return;
-        }
-        KeyCode::Enter => {
-            model.overlay = None;
-            if let Some(entry) = rows.get(selected) {
-                match entry.argument {
-                    crate::tui::action::Argument::Needed(_) => {
-                        super::ask(
-                            model,
-                            crate::tui::model::PromptKind::Command,
-                            &format!("{} ", entry.name),
-                        );
-                    }
-                    crate::tui::action::Argument::None | crate::tui::action::Argument::Optional(_) => {
-                        run(model, &Call::from(entry.action), effects);
-                    }
-                }
-            }
-            return;
-        }
-        KeyCode::Char('e')
-            if chord.mods == crossterm::event::KeyModifiers::CONTROL
-                || (typed.is_empty() && chord.typed() == Some('e')) =>
-        {
-            if let Some(entry) = rows.get(selected) {
-                model.overlay = Some(Overlay::Rebind {
-                    call: entry.action.into(),
-                });
-            }
-            return;
-        }
-        KeyCode::Up => selected = selected.saturating_sub(1),
-        KeyCode::Down => selected = (selected + 1).min(rows.len().saturating_sub(1)),
-        KeyCode::PageUp => selected = selected.saturating_sub(10),
-        KeyCode::PageDown => selected = (selected + 10).min(rows.len().saturating_sub(1)),
-        KeyCode::Tab => {
-            all = !all;
-            selected = 0;
-        }
-        KeyCode::Backspace => {
-            typed.pop();
-            selected = 0;
-        }
-        KeyCode::Char('?') => {
-            model.overlay = None;
-            return;
-        }
-        KeyCode::Char(_) => {
-            if let Some(c) = chord.typed().filter(|_| typed.len() < 40) {
-                typed.push(c);
-                selected = 0;
-            }
-        }
-        _ => {}
-    }
-    model.overlay = Some(Overlay::Help { typed, selected, all });
 }

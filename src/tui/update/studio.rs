@@ -1,9 +1,12 @@
 //! Our own show.
 
+use crossterm::event::KeyCode;
+
 use super::{Effect, act, ask};
 use crate::engine::Command;
 use crate::engine::command::Programme;
 use crate::tui::action::{Action, Call, Screen};
+use crate::tui::keys::Chord;
 use crate::tui::model::{Model, PromptKind};
 use crate::tui::text::clean;
 
@@ -40,7 +43,11 @@ fn go_on_air(model: &mut Model, argument: &str, effects: &mut Vec<Effect>) {
         ("mic", "") => Programme::Microphone(None),
         ("mic", device) => Programme::Microphone(Some(device.to_owned())),
         ("file", path) if !path.is_empty() => Programme::File(path.into()),
-        _ => return model.warn("say with what: file PATH, mic or tone, and as NAME if you like"),
+        ("station", url) if url.starts_with("http://") || url.starts_with("https://") => {
+            Programme::Station(url.to_owned())
+        }
+        ("station", _) => return model.warn("a station has an address: station http://HOST:PORT/NAME"),
+        _ => return model.warn("say with what: file PATH, mic, tone or station URL, and as NAME if you like"),
     };
     model.tell("going on air");
     effects.push(Effect::GoOnAir {
@@ -70,4 +77,20 @@ fn end_show(model: &mut Model, effects: &mut Vec<Effect>) {
         }
         None => model.warn("you are not on air"),
     }
+}
+
+/// What a key of a full studio would do, said plainly where it cannot be done yet.
+pub fn unavailable(chord: Chord) -> Option<String> {
+    let what = match (chord.code, chord.typed()) {
+        (KeyCode::F(1..=6), _) => "firing carts",
+        (_, Some('0')) => "the cough key",
+        (_, Some('d')) => "ducking",
+        (_, Some('a')) => "adding to the running order",
+        (_, Some('J' | 'K')) => "moving in the running order",
+        (_, Some('p')) => "listening to a track before it plays",
+        _ => return None,
+    };
+    Some(format!(
+        "{what} is not available yet: a show has one programme, and > goes to its next track"
+    ))
 }

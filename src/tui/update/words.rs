@@ -99,6 +99,21 @@ pub fn loudness(meters: &crate::tui::model::Meters, minus: &str) -> String {
     }
 }
 
+/// A link as a screen may show it: without the addresses, since people share screens.
+pub fn shared_link(link: &str) -> String {
+    crate::tui::text::clean(link.split('?').next().unwrap_or(link))
+}
+
+/// A rate in a sentence: `2.0 Mbit/s`, `500 kbit/s`, or that there is no limit.
+pub fn bit_rate(bps: u64) -> String {
+    let text = limit(bps);
+    match text.strip_suffix(['k', 'M']) {
+        Some(number) => format!("{number} {}bit/s", &text[number.len()..]),
+        None if (1..crate::engine::snapshot::UNLIMITED_BPS).contains(&bps) => format!("{text} bit/s"),
+        None => text,
+    }
+}
+
 /// An upload limit; above everything is none.
 pub fn limit(bps: u64) -> String {
     match bps {
@@ -124,7 +139,7 @@ pub fn why(model: &Model) -> Vec<String> {
         return match model.show() {
             Some(show) if show.confirming_peers == 0 => vec![
                 "You are hosting and nobody has taken the sound yet.".to_owned(),
-                format!("Send people the link: {}", show.link),
+                "y in the studio copies the link to send.".to_owned(),
             ],
             Some(show) => vec![format!(
                 "{} neighbours confirmed your sound within the last second.",
@@ -142,7 +157,7 @@ pub fn why(model: &Model) -> Vec<String> {
         player.underruns
     ));
     if let Some(channel) = model.playing() {
-        lines.extend(parents_sentences(channel));
+        lines.extend(parents_sentences(model, channel));
     }
     lines
 }
@@ -165,7 +180,7 @@ fn state_sentence(state: PlayerState, paused: bool, muted: bool) -> String {
     }
 }
 
-fn parents_sentences(channel: &ChannelView) -> Vec<String> {
+fn parents_sentences(model: &Model, channel: &ChannelView) -> Vec<String> {
     let total = channel.parents.len();
     let fed = channel.parents.iter().flatten().count();
     let mut lines = Vec::new();
@@ -173,16 +188,43 @@ fn parents_sentences(channel: &ChannelView) -> Vec<String> {
         lines.push(format!(
             "{fed} of {total} stripes have a parent; the others are repaired by asking neighbours. c looks again."
         ));
-    } else if total > 0 {
+    }
+    let milliseconds = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3);
+    let rtt = |n: &Neighbour| n.rtt.map_or("an unknown round trip".to_owned(), milliseconds);
+    for parent in channel.neighbours.iter().filter(|n| n.feeds_us != 0).take(4) {
         lines.push(format!(
-            "All {total} stripes have a parent. A parent is kept as long as it brings its stripe in time; one that falls \
-             250 ms behind the best is replaced."
+            "{} brings stripe {}: {} away, {:.0} % of requests late{}.",
+            if parent.is_host {
+                "The host".to_owned()
+            } else {
+                parent.peer.short()
+            },
+            stripe_words(parent.feeds_us, total),
+            rtt(parent),
+            parent.loss * 100.0,
+            if parent.stalled { ", stalled now" } else { "" }
         ));
     }
-    if channel.chunks_due > 0 {
+    if fed > 0 {
+        let warm: Vec<&Neighbour> = channel.neighbours.iter().filter(|n| n.spare).collect();
+        let nearest = warm.iter().filter(|n| n.rtt.is_some()).min_by_key(|n| n.rtt);
+        let spare = nearest.map_or("no standby is known".to_owned(), |n| {
+            format!(
+                "{} on standby, the nearest {} at {}",
+                warm.len(),
+                n.peer.short(),
+                rtt(n)
+            )
+        });
         lines.push(format!(
-            "{} of {} chunks came too late or never, {} came by asking again, {} came twice.",
-            channel.chunks_missed, channel.chunks_due, channel.repaired, channel.duplicates
+            "A parent is kept while it brings its stripe in time and replaced when it falls 250 ms behind the best: {spare}."
+        ));
+    }
+    let (missed, due) = model.reception.lately(channel);
+    if due > 0 {
+        lines.push(format!(
+            "In the last minute {missed} of {due} chunks came too late or never; in all {} came by asking again, {} twice.",
+            channel.repaired, channel.duplicates
         ));
     }
     lines

@@ -2,16 +2,17 @@
 
 mod detail;
 mod row;
+mod side;
+mod welcome;
 
 use ratatui::layout::Rect;
 
 use super::{Hit, Pen, Tier, first_shown};
-use crate::engine::listing::Origin;
 use crate::tui::action::Action;
+use crate::tui::channels::{Finder, Shelf};
 use crate::tui::model::Model;
 use crate::tui::text::clean;
 use crate::tui::theme::Role;
-use crate::tui::update::words::age;
 
 struct Split {
     side: Option<Rect>,
@@ -21,6 +22,19 @@ struct Split {
 
 fn split(model: &Model, area: Rect, tier: Tier) -> Split {
     match tier {
+        Tier::Full if model.channels.info => {
+            let side = Rect { width: 20, ..area };
+            let detail = Rect {
+                x: side.right(),
+                width: area.width - 20,
+                ..area
+            };
+            Split {
+                side: Some(side),
+                list: Rect { height: 0, ..area },
+                detail: Some(detail),
+            }
+        }
         Tier::Full => {
             let side = Rect { width: 20, ..area };
             let detail = Rect {
@@ -52,50 +66,72 @@ fn split(model: &Model, area: Rect, tier: Tier) -> Split {
     }
 }
 
-/// What is inside the list's frame: a head and the rows, without the last line.
-fn rows_area(list: Rect, tier: Tier) -> Rect {
-    if tier >= Tier::Medium {
-        Rect {
-            x: list.x + 1,
-            y: list.y + 2,
-            width: list.width.saturating_sub(2),
-            height: list.height.saturating_sub(4),
-        }
-    } else {
-        Rect {
-            y: list.y + 1,
-            height: list.height.saturating_sub(2),
-            ..list
-        }
+/// Whether the side bar is folded into a line above the list: on narrow screens, and on small ones only while it is used.
+fn has_shelf_line(model: &Model, tier: Tier) -> bool {
+    match tier {
+        Tier::Full | Tier::Strip => false,
+        Tier::Medium => true,
+        Tier::Compact | Tier::Narrow => model.pane == 1,
+    }
+}
+
+/// What is inside the list's frame: a folded side bar, a head and the rows, without the last line.
+fn rows_area(model: &Model, list: Rect, tier: Tier) -> Rect {
+    let head = 1 + u16::from(has_shelf_line(model, tier));
+    let frame = u16::from(tier >= Tier::Medium);
+    Rect {
+        x: list.x + frame,
+        y: list.y + head + frame,
+        width: list.width.saturating_sub(2 * frame),
+        height: list.height.saturating_sub(head + 2 * frame + 1),
     }
 }
 
 /// The row at a place of the screen.
 pub fn row_at(model: &Model, area: Rect, tier: Tier, column: u16, row: u16) -> Option<Hit> {
     let split = split(model, area, tier);
+    let list = &model.channels;
     if let Some(side) = split.side.filter(|side| (side.x..side.right()).contains(&column)) {
-        let at = usize::from(row.checked_sub(side.y + 1)?);
-        return (at < model.channels.shelves.len()).then_some(Hit::Row { row: at, pane: 1 });
+        let offset = usize::from(row.checked_sub(side.y + 1)?);
+        let room = side::room(model, side);
+        let at = first_shown(list.shelf_selected, list.shelves.len(), room) + offset;
+        return (offset < room && at < list.shelves.len()).then_some(Hit::Row { row: at, pane: 1 });
     }
-    let rows = rows_area(split.list, tier);
+    let rows = if model.is_first_visit() {
+        welcome::rows(model, split.list, tier)
+    } else {
+        rows_area(model, split.list, tier)
+    };
+    if has_shelf_line(model, tier) && row + 2 == rows.y && split.list.height > 0 {
+        let line = shelf_line_area(split.list, tier);
+        return side::shelf_at(model, line, column).map(|row| Hit::Row { row, pane: 1 });
+    }
     let offset = usize::from(row.checked_sub(rows.y).filter(|at| *at < rows.height)?);
-    let first = first_shown(
-        model.channels.selected,
-        model.channels.rows.len(),
-        usize::from(rows.height),
-    );
+    let first = first_shown(list.selected, list.rows.len(), usize::from(rows.height));
     let at = first + offset;
-    let inside = (rows.x..rows.right()).contains(&column) && at < model.channels.rows.len();
+    let inside = (rows.x..rows.right()).contains(&column) && at < list.rows.len();
     inside.then_some(Hit::Row { row: at, pane: 0 })
+}
+
+fn shelf_line_area(list: Rect, tier: Tier) -> Rect {
+    let frame = u16::from(tier >= Tier::Medium);
+    Rect {
+        x: list.x + 1 + frame,
+        y: list.y + frame,
+        width: list.width.saturating_sub(2 + 2 * frame),
+        height: 1,
+    }
 }
 
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     let split = split(model, area, tier);
     if let Some(side) = split.side {
-        draw_side(model, pen, side);
+        side::draw(model, pen, side);
     }
-    if split.list.height > 0 {
+    if split.list.height > 0 && model.is_first_visit() {
+        welcome::draw(model, pen, split.list, tier);
+    } else if split.list.height > 0 {
         draw_list(model, pen, split.list, tier);
     }
     if let Some(detail) = split.detail {
@@ -103,88 +139,19 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     }
 }
 
-fn draw_side(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let list = &model.channels;
-    let focused = model.pane == 1;
-    let inner = pen.pane(area, &[("Library", Role::Dim)], &[], focused);
-    let room = usize::from(inner.height).saturating_sub(model.snapshot.origins.len().min(5) * 2 + 2);
-    for (row, (shelf, count)) in list.shelves.iter().enumerate().take(room) {
-        let selected = row == list.shelf_selected;
-        if selected {
-            pen.paint_row(
-                inner,
-                row as u16,
-                if focused {
-                    Role::Selection
-                } else {
-                    Role::SelectionInactive
-                },
-            );
-        }
-        let pointer = if selected { pen.glyphs().selected.as_str() } else { " " };
-        let name = pen.fitted(shelf.name(), usize::from(inner.width).saturating_sub(6));
-        let count = pen.right(&count.to_string(), 4);
-        let role = if selected { Role::Selection } else { Role::Fg };
-        pen.line(
-            inner,
-            row as u16,
-            &[
-                (pointer, Role::Key),
-                (" ", Role::Fg),
-                (&name, role),
-                (&count, Role::Dim),
-            ],
-        );
-    }
-    let mut row = list.shelves.len().min(room) as u16 + 1;
-    if model.snapshot.origins.is_empty() {
-        return;
-    }
-    pen.line(inner, row, &[("found through", Role::Muted)]);
-    for state in model.snapshot.origins.iter().take(5) {
-        row += 1;
-        let (mark, role) = match state.trouble {
-            None => (pen.glyphs().ok.clone(), Role::Ok),
-            Some(_) => (pen.glyphs().closed.clone(), Role::Warn),
-        };
-        let name = pen.fitted(&origin_name(&state.origin), usize::from(inner.width).saturating_sub(6));
-        let count = pen.right(&state.channels.to_string(), 4);
-        pen.line(
-            inner,
-            row,
-            &[(&mark, role), (" ", Role::Fg), (&name, Role::Fg), (&count, Role::Dim)],
-        );
-        if let Some((trouble, again)) = &state.trouble {
-            row += 1;
-            let text = format!("  {}, again in {}", clean(trouble), age(*again));
-            pen.line(inner, row, &[(&text, Role::Muted)]);
-        }
-    }
-}
-
-fn origin_name(origin: &Origin) -> String {
-    match origin {
-        Origin::Lan => "local net".to_owned(),
-        Origin::Dht => "DHT".to_owned(),
-        Origin::Directory(name) => clean(name),
-        Origin::Favourite => "favourites".to_owned(),
-        Origin::Invite => "links".to_owned(),
-        Origin::Station => "stations".to_owned(),
-    }
-}
-
 fn draw_list(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     let list = &model.channels;
     let glyphs = pen.glyphs();
     let order = format!(
-        "{} · {}{} {}",
+        "{}{} · {}{} {}",
         list.shelf.name(),
+        if list.on_air_only { ", on air" } else { "" },
         list.sort.name(),
         if list.reversed { ", reversed" } else { "" },
         glyphs.sort
     );
     let inner = if tier >= Tier::Medium {
-        let focused = model.pane == 0;
+        let focused = model.pane == 0 || tier != Tier::Full;
         pen.pane(
             area,
             &[("Channels", Role::Title)],
@@ -203,7 +170,35 @@ fn draw_list(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     if list.listings.is_empty() {
         return nothing_found(model, pen, inner);
     }
+    let mut top = 0;
+    if has_shelf_line(model, tier) {
+        side::shelf_line(model, pen, shelf_line_area(area, tier));
+        top = 1;
+    }
     let columns = row::Columns::of(inner.width);
+    head(pen, inner, top, columns);
+    let rows = rows_area(model, area, tier);
+    let mut drawing = row::Drawing {
+        columns,
+        finder: Finder::of(&list.query),
+    };
+    let room = usize::from(rows.height);
+    let first = first_shown(list.selected, list.rows.len(), room);
+    for (i, at) in (first..list.rows.len()).take(room).enumerate() {
+        if let Some(listing) = list.row(at) {
+            let selected = at == list.selected;
+            row::draw_row(model, pen, rows, i as u16, listing, selected, &mut drawing);
+        }
+    }
+    let facts = facts(model, first, (first + room).min(list.rows.len()));
+    pen.line(
+        inner,
+        inner.height.saturating_sub(1),
+        &[("  ", Role::Fg), (&facts, Role::Muted)],
+    );
+}
+
+fn head(pen: &mut Pen<'_>, area: Rect, row: u16, columns: row::Columns) {
     let mut head = format!(
         "   {}{}",
         if columns.favourite { " " } else { "" },
@@ -222,18 +217,14 @@ fn draw_list(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
             head.push_str(&pen.right(word, cells));
         }
     }
-    pen.line(inner, 0, &[(&head, Role::Muted)]);
-    let rows = rows_area(area, tier);
-    let room = usize::from(rows.height);
-    let first = first_shown(list.selected, list.rows.len(), room);
-    for (i, at) in (first..list.rows.len()).take(room).enumerate() {
-        if let Some(listing) = list.row(at) {
-            row::draw_row(model, pen, rows, i as u16, listing, at == list.selected, columns);
-        }
-    }
-    let last = (first + room).min(list.rows.len());
+    pen.line(area, row, &[(&head, Role::Muted)]);
+}
+
+/// What the last line says of the rows from `first` to `last`.
+fn facts(model: &Model, first: usize, last: usize) -> String {
+    let list = &model.channels;
     let mut facts = if list.rows.is_empty() {
-        format!("nothing fits {:?} · Esc clears", list.query)
+        nothing_here(model)
     } else {
         format!("{}–{} of {}", first + 1, last, list.rows.len())
     };
@@ -247,11 +238,25 @@ fn draw_list(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
             model.bindings.label(Action::ShowHidden)
         ));
     }
-    pen.line(
-        inner,
-        inner.height.saturating_sub(1),
-        &[("  ", Role::Fg), (&facts, Role::Muted)],
-    );
+    facts
+}
+
+/// Why the list is empty although channels are known.
+fn nothing_here(model: &Model) -> String {
+    let list = &model.channels;
+    if !list.query.is_empty() {
+        return format!("nothing fits {:?} · Esc clears", clean(&list.query));
+    }
+    if list.on_air_only {
+        return "nothing of this is on air · o shows all".to_owned();
+    }
+    match list.shelf {
+        Shelf::OnAir => "nothing is on air at this moment".to_owned(),
+        Shelf::Favourites => "no favourites yet · f on a channel makes it one".to_owned(),
+        Shelf::Recent => "nothing was heard yet".to_owned(),
+        Shelf::Mine => "no channel of your own yet · b broadcasts".to_owned(),
+        Shelf::Everything | Shelf::Group(_) | Shelf::Genre(_) => "nothing here".to_owned(),
+    }
 }
 
 /// The first visit, or a quiet evening: what can be done without any list.
@@ -301,19 +306,18 @@ fn nothing_found(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             ("  plays a whole mesh on this machine", Role::Dim),
         ],
     );
-    let cap = crate::tui::update::words::rate(model.snapshot.upload_limit_bps);
-    if model.snapshot.upload_limit_bps > 0 {
-        let text = format!("While you listen you pass the sound on: at most {cap}bit/s.");
-        pen.line(area, 8, &[(&text, Role::Dim)]);
-        pen.line(
-            area,
-            9,
-            &[
-                (":upload 500k", Role::Key),
-                ("  changes that, ", Role::Dim),
-                (":upload 0", Role::Key),
-                (" only listens.", Role::Dim),
-            ],
-        );
-    }
+    let broadcast = if model.is_first_visit() {
+        "m".to_owned()
+    } else {
+        key(Action::Broadcast)
+    };
+    pen.line(
+        area,
+        7,
+        &[
+            (&broadcast, Role::Key),
+            ("            broadcasts a channel of your own", Role::Dim),
+        ],
+    );
+    welcome::sharing(model, pen, area, 9);
 }

@@ -40,7 +40,7 @@ pub fn header(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
         width: area.right().saturating_sub(tabs_end + 2),
         ..area
     };
-    let facts = facts(model, pen);
+    let facts = facts(model, tier);
     // The first fact must stay; the others go when there is no room for them.
     for count in (1..=facts.len()).rev() {
         let parts: Vec<(&str, Role)> = facts[..count]
@@ -55,8 +55,9 @@ pub fn header(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     }
 }
 
-fn facts(model: &Model, pen: &Pen<'_>) -> Vec<(String, Role)> {
-    let glyphs = pen.glyphs();
+fn facts(model: &Model, tier: Tier) -> Vec<(String, Role)> {
+    let glyphs = &model.look.theme.glyphs;
+    let roomy = tier >= Tier::Medium;
     let mut facts = Vec::new();
     if let Some(show) = model.show() {
         if show.confirming_peers > 0 {
@@ -65,7 +66,8 @@ fn facts(model: &Model, pen: &Pen<'_>) -> Vec<(String, Role)> {
                 facts.push((format!("  {listeners} listening"), Role::Dim));
             }
         } else {
-            facts.push((format!("{} nobody receives you yet", glyphs.joining), Role::Warn));
+            let words = if roomy { "nobody receives you yet" } else { "nobody yet" };
+            facts.push((format!("{} {words}", glyphs.joining), Role::Warn));
         }
     } else if let Some(channel) = model.shown() {
         let fed = channel.parents.iter().flatten().count();
@@ -75,12 +77,12 @@ fn facts(model: &Model, pen: &Pen<'_>) -> Vec<(String, Role)> {
             (&glyphs.warn, Role::Warn)
         };
         let peers = channel.neighbours.len();
-        facts.push((
-            format!("mesh {mark} {peers} peer{}", if peers == 1 { "" } else { "s" }),
-            role,
-        ));
+        let mesh = if roomy { "mesh " } else { "" };
+        let many = if peers == 1 { "" } else { "s" };
+        facts.push((format!("{mesh}{mark} {peers} peer{many}"), role));
     } else {
-        facts.push((format!("mesh {} no channel", glyphs.joining), Role::Muted));
+        let mesh = if roomy { "mesh " } else { "" };
+        facts.push((format!("{mesh}{} no channel", glyphs.joining), Role::Muted));
     }
     let (down, up) = model.traffic_bps();
     facts.push((
@@ -102,18 +104,39 @@ struct Tab {
     x: u16,
 }
 
+/// The tabs with full names, short ones or numbers: as long as the fact that must not be missed keeps its room.
 fn tabs(model: &Model, area: Rect, tier: Tier) -> Vec<Tab> {
-    let long = tier >= Tier::Medium && area.width >= 100;
-    let mut x = area.x + if long { 10 } else { 0 };
+    let lead = if tier >= Tier::Medium && area.width >= 100 {
+        10
+    } else {
+        0
+    };
+    let fact = facts(model, tier).first().map_or(0, |(text, _)| width(text) as u16);
+    let full = tabs_named(model, area.x + lead, |screen| screen.names().0);
+    let short = || tabs_named(model, area.x + lead, |screen| screen.names().1);
+    let fits = |tabs: &[Tab]| {
+        let end = tabs.last().map_or(0, |tab| tab.x + width(&tab.label) as u16);
+        end + fact + 2 <= area.right()
+    };
+    if tier >= Tier::Medium && fits(&full) {
+        return full;
+    }
+    let short = short();
+    if fits(&short) {
+        return short;
+    }
+    tabs_named(model, area.x + lead, |_| "")
+}
+
+fn tabs_named(model: &Model, mut x: u16, name: impl Fn(Screen) -> &'static str) -> Vec<Tab> {
     let mut tabs = Vec::new();
     for (i, screen) in Screen::ALL.into_iter().enumerate() {
-        let (full, short) = screen.names();
-        let name = if tier >= Tier::Medium { full } else { short };
-        let label = match (screen == model.screen, area.width < 46) {
-            (true, true) => format!("[{}]", i + 1),
-            (false, true) => format!(" {} ", i + 1),
-            (true, false) => format!("[{} {name}]", i + 1),
-            (false, false) => format!(" {} {name} ", i + 1),
+        let words = format!("{} {}", i + 1, name(screen));
+        let words = words.trim_end();
+        let label = if screen == model.screen {
+            format!("[{words}]")
+        } else {
+            format!(" {words} ")
         };
         let cells = label.len() as u16;
         tabs.push(Tab { screen, label, x });
@@ -198,6 +221,10 @@ fn short_key(model: &Model, key: String) -> String {
 
 /// Verbs from the left as far as there is room, and the pinned ones on the right.
 fn hint_places(model: &Model, area: Rect, tier: Tier) -> (Vec<Hint>, Vec<Hint>) {
+    let arrows = match model.look.pack {
+        Pack::Unicode => "↑↓".to_owned(),
+        Pack::Narrow | Pack::Ascii => "Up/Down".to_owned(),
+    };
     let hint = |(action, word): (Action, &'static str)| {
         let key = match action {
             Action::VolumeDown => {
@@ -207,6 +234,13 @@ fn hint_places(model: &Model, area: Rect, tier: Tier) -> (Vec<Hint>, Vec<Hint>) 
                     model.bindings.label(Action::VolumeUp)
                 )
             }
+            // Letters are typed into the filter of help.
+            Action::Up if matches!(model.overlay, Some(Overlay::Help { .. })) => arrows.clone(),
+            Action::Up => format!(
+                "{}/{}",
+                model.bindings.label(Action::Down),
+                model.bindings.label(Action::Up)
+            ),
             action => short_key(model, model.bindings.label(action)),
         };
         Hint {
@@ -248,20 +282,10 @@ fn hint_places(model: &Model, area: Rect, tier: Tier) -> (Vec<Hint>, Vec<Hint>) 
 fn verbs_over(overlay: &Overlay) -> Vec<(Action, &'static str)> {
     use Action as A;
     match overlay {
-        Overlay::Help { .. } => vec![
-            (A::Play, "run"),
-            (A::Up, "up"),
-            (A::Down, "down"),
-            (A::NextPane, "this screen / all"),
-        ],
-        Overlay::Themes { .. } => vec![(A::Play, "keep"), (A::Up, "up"), (A::Down, "down")],
-        Overlay::Settings { .. } => vec![(A::Play, "change"), (A::Up, "up"), (A::Down, "down")],
-        Overlay::Titles { .. } => vec![
-            (A::Play, "copy"),
-            (A::TagTitle, "tag"),
-            (A::Up, "up"),
-            (A::Down, "down"),
-        ],
+        Overlay::Help { .. } => vec![(A::Play, "run"), (A::Up, "select"), (A::NextPane, "this screen / all")],
+        Overlay::Themes { .. } => vec![(A::Play, "keep"), (A::Up, "try another")],
+        Overlay::Settings { .. } => vec![(A::Play, "change"), (A::Up, "select")],
+        Overlay::Titles { .. } => vec![(A::Play, "copy"), (A::TagTitle, "tag"), (A::Up, "select")],
         Overlay::Ask { .. } => vec![(A::Play, "yes")],
         Overlay::Words { .. } | Overlay::Rebind { .. } => vec![],
     }
@@ -329,7 +353,7 @@ fn verbs_here(model: &Model, tier: Tier) -> Vec<(Action, &'static str)> {
             (A::LogExport, "export"),
         ],
     };
-    if model.screen == Screen::Mesh && tier < Tier::Full {
+    if model.screen == Screen::Mesh {
         verbs.insert(1, (A::TreeOrList, "tree/list"));
     }
     if playing && model.screen != Screen::NowPlaying {
@@ -364,7 +388,7 @@ fn prompt_line(model: &Model, pen: &mut Pen<'_>, area: Rect, prompt: &crate::tui
         PromptKind::Filter => ("/", "tag: host: lang: · Esc clears"),
         PromptKind::Find => ("/", "Esc clears"),
         PromptKind::Title => ("title ", "Enter sends it to your listeners"),
-        PromptKind::Air => ("air ", "file PATH, mic or tone, as NAME"),
+        PromptKind::Air => ("air ", "file PATH, mic, tone or station URL, as NAME"),
         PromptKind::Upload => ("upload cap ", "such as 500k or 2M, 0 is listen only"),
     };
     let about = match prompt.kind {

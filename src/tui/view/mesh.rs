@@ -25,7 +25,7 @@ struct Split {
 
 fn split(model: &Model, area: Rect, tier: Tier) -> Split {
     if tier == Tier::Full {
-        return split_full(area);
+        return split_full(area, model.mesh.list);
     }
     let giving_rows = if tier == Tier::Medium { 6 } else { 2 }.min(area.height);
     let upper = Rect {
@@ -50,7 +50,7 @@ fn split(model: &Model, area: Rect, tier: Tier) -> Split {
     }
 }
 
-fn split_full(area: Rect) -> Split {
+fn split_full(area: Rect, list_only: bool) -> Split {
     let side = 36;
     let left = Rect {
         width: area.width - side,
@@ -80,6 +80,14 @@ fn split_full(area: Rect) -> Split {
         height: list_rows,
         ..right
     };
+    if list_only {
+        return Split {
+            tree: None,
+            list: Some(left),
+            detail: Some(detail),
+            giving,
+        };
+    }
     Split {
         tree: Some(tree),
         list: Some(list),

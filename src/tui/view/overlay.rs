@@ -10,6 +10,9 @@ use crate::tui::text::{clean, width, wrap};
 use crate::tui::theme::Role;
 use crate::tui::update::{help_rows, settings_rows};
 
+/// Lines that one sentence may take.
+const WORDS_LINES: usize = 4;
+
 /// The area of the overlay in force.
 fn place(model: &Model, area: Rect, tier: Tier) -> Rect {
     let (columns, rows) = match &model.overlay {
@@ -17,7 +20,7 @@ fn place(model: &Model, area: Rect, tier: Tier) -> Rect {
         Some(Overlay::Themes { .. }) => (34, area.height),
         Some(Overlay::Settings { .. }) => (90, 11),
         Some(Overlay::Titles { .. }) => (90, area.height),
-        Some(Overlay::Words { lines, .. }) => (84, lines.len() as u16 * 2 + 3),
+        Some(Overlay::Words { .. }) => (84, 0),
         Some(Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => (60, 4),
     };
     let width = if tier <= Tier::Narrow {
@@ -25,7 +28,13 @@ fn place(model: &Model, area: Rect, tier: Tier) -> Rect {
     } else {
         columns.min(area.width)
     };
-    let height = rows.min(area.height);
+    let cells = usize::from(width.saturating_sub(4));
+    let needed = match &model.overlay {
+        Some(Overlay::Words { lines, .. }) => lines.iter().map(|line| wrap(line, cells, WORDS_LINES, "").len()).sum(),
+        Some(Overlay::Ask { question, .. }) => wrap(question, cells, 3, "").len() + 1,
+        Some(_) | None => usize::from(rows).saturating_sub(2),
+    };
+    let height = (needed as u16 + 2).min(area.height);
     // The chooser stands at the side, so that the screen shows the theme.
     let x = match model.overlay {
         Some(Overlay::Themes { .. }) => area.right() - width,
@@ -55,9 +64,13 @@ fn rows_place(model: &Model, area: Rect, tier: Tier) -> (Rect, usize) {
         }
         Some(Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => (0, 0),
     };
+    let foot = match &model.overlay {
+        Some(Overlay::Help { .. }) => marks(model, inner).len() as u16,
+        Some(_) | None => 0,
+    };
     let rows = Rect {
         y: inner.y + head,
-        height: inner.height.saturating_sub(head),
+        height: inner.height.saturating_sub(head + foot),
         ..inner
     };
     let count = crate::tui::update::overlay_rows(model);
@@ -104,10 +117,14 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
         Overlay::Titles { selected } => titles(model, pen, rows, first, *selected),
         Overlay::Words { lines, .. } => words(pen, inner, lines),
         Overlay::Ask { question, .. } => {
-            pen.line(inner, 0, &[(&clean(question), Role::Fg)]);
+            let more = pen.glyphs().more.clone();
+            let lines = wrap(&clean(question), usize::from(inner.width), 3, &more);
+            for (row, line) in lines.iter().enumerate() {
+                pen.line(inner, row as u16, &[(line, Role::Fg)]);
+            }
             pen.line(
                 inner,
-                1,
+                lines.len() as u16,
                 &[
                     ("y", Role::Key),
                     (" yes   ", Role::Dim),
@@ -128,7 +145,7 @@ fn words(pen: &mut Pen<'_>, area: Rect, lines: &[String]) {
     let more = pen.glyphs().more.clone();
     let mut row = 0;
     for line in lines {
-        for part in wrap(line, usize::from(area.width), 3, &more) {
+        for part in wrap(line, usize::from(area.width), WORDS_LINES, &more) {
             if row < area.height {
                 pen.line(area, row, &[(&part, Role::Fg)]);
             }
@@ -209,18 +226,45 @@ fn help(
             &[("nothing is called that; Tab looks on every screen", Role::Muted)],
         );
     }
-    let marks = marks(model);
-    if usize::from(rows.height) > entries.len() + 2 && width(&marks) <= usize::from(rows.width) {
-        pen.line(rows, rows.height - 1, &[(&marks, Role::Dim)]);
+    for (row, line) in marks(model, inner).iter().enumerate() {
+        let at = Rect {
+            y: rows.bottom(),
+            height: inner.bottom().saturating_sub(rows.bottom()),
+            ..inner
+        };
+        pen.line(at, row as u16, &[(line, Role::Dim)]);
     }
 }
 
-fn marks(model: &Model) -> String {
+/// What the marks mean, below the list, after an empty line; nothing where there is no room.
+fn marks(model: &Model, inner: Rect) -> Vec<String> {
+    if inner.height < 14 {
+        return Vec::new();
+    }
     let g = &model.look.theme.glyphs;
-    format!(
-        "{} host   {} feeds or is fed   {} standby   {} not playable   {} off air   {} stalled   {} live   {} favourite",
-        g.host, g.room, g.full, g.nospare, g.closed, g.stalled, g.live, g.favourite
-    )
+    let all = [
+        (&g.host, "host"),
+        (&g.room, "on air, or carries"),
+        (&g.full, "standby"),
+        (&g.nospare, "not playable"),
+        (&g.closed, "off air"),
+        (&g.stalled, "stalled"),
+        (&g.live, "live"),
+        (&g.favourite, "favourite"),
+    ];
+    let mut lines = vec![String::new(), String::new()];
+    for (mark, word) in all {
+        let one = format!("{mark} {word}");
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && width(&lines[last]) + 3 + width(&one) > usize::from(inner.width) {
+            lines.push(one);
+        } else {
+            let gap = if lines[last].is_empty() { "" } else { "   " };
+            lines[last].push_str(gap);
+            lines[last].push_str(&one);
+        }
+    }
+    lines
 }
 
 fn themes(model: &Model, pen: &mut Pen<'_>, rows: Rect, first: usize, selected: usize) {

@@ -76,7 +76,8 @@ impl<'a> Pen<'a> {
         if room == 0 || y >= bottom || y >= self.buffer.area().bottom() || x >= self.buffer.area().right() {
             return x;
         }
-        let cutted = cut(text, usize::from(room), &self.theme.glyphs.more);
+        let text = self.theme.glyphs.plain(text);
+        let cutted = cut(&text, usize::from(room), &self.theme.glyphs.more);
         let (x, _) = self.buffer.set_stringn(x, y, cutted, usize::from(room), style);
         x
     }

@@ -9,7 +9,7 @@ pub use state::state;
 use ratatui::layout::Rect;
 
 use super::{Pen, from};
-use crate::engine::snapshot::PlayerState;
+use crate::engine::snapshot::{ChannelView, PlayerState, Role as Part};
 use crate::tui::model::Model;
 use crate::tui::text::width;
 use crate::tui::theme::Role;
@@ -27,7 +27,11 @@ pub fn framed(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let state = state(model, pen);
     let name_cells = width(&state.name).min(30);
     let name = pen.fitted(&state.name, name_cells);
-    let facts = facts(model);
+    let facts = if inner.width >= 90 {
+        facts(model)
+    } else {
+        short_facts(model)
+    };
     let left = Rect {
         width: inner.width.saturating_sub(width(&facts) as u16 + 2),
         ..inner
@@ -174,6 +178,15 @@ pub fn buffer_bar(model: &Model, pen: &mut Pen<'_>, area: Rect, row: u16, cells:
     pen.bar(area, row, cells, share, role)
 }
 
+/// Delay and loss, where the title needs the room.
+fn short_facts(model: &Model) -> String {
+    let heard = |channel: &&ChannelView| channel.role != Part::Host;
+    model.shown().filter(heard).map_or(String::new(), |channel| {
+        let missed = model.reception.missed_share(channel) * 100.0;
+        format!("{} ms · loss {missed:.1} %", channel.lag.as_millis())
+    })
+}
+
 /// Hops, delay, loss and codec of what is heard.
 pub fn facts(model: &Model) -> String {
     let Some(channel) = model.shown() else {
@@ -189,7 +202,7 @@ pub fn facts(model: &Model) -> String {
         crate::mesh::session::Codec::Opus => "opus",
         crate::mesh::session::Codec::Flac => "flac",
     };
-    if channel.role == crate::engine::snapshot::Role::Host {
+    if channel.role == Part::Host {
         return format!("{codec} {}", rate(u64::from(channel.bitrate_bps)));
     }
     let missed = model.reception.missed_share(channel) * 100.0;

@@ -6,9 +6,9 @@ use super::{Pen, Tier, from};
 use crate::engine::snapshot::HostView;
 use crate::tui::action::Action;
 use crate::tui::model::Model;
-use crate::tui::text::clean;
+use crate::tui::text::{clean, width, wrap};
 use crate::tui::theme::Role;
-use crate::tui::update::words::{clock, decibels, limit, loudness, rate};
+use crate::tui::update::words::{clock, decibels, limit, loudness, rate, shared_link};
 
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
@@ -78,6 +78,10 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     }
 }
 
+/// What the drawing of a studio promises and this one does not have.
+const NOT_YET: &str = "Not available yet: a mixer with several sources, talking over music, the cough key, carts, and \
+                       changing the running order.";
+
 fn off_air(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let inner = pen.pane(area, &[("Studio", Role::Title)], &[], true);
     pen.line(inner, 1, &[("You are not on air.", Role::Fg)]);
@@ -94,6 +98,7 @@ fn off_air(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         (":air file ~/Music/set as Night Ferry", "a file, a folder or a playlist"),
         (":air mic as Night Ferry", "your microphone"),
         (":air tone", "a test tone"),
+        (":air station http://HOST/live", "an internet station, into the mesh"),
     ];
     for (row, (line, words)) in ways.iter().enumerate() {
         let row = 5 + row as u16;
@@ -101,9 +106,15 @@ fn off_air(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         pen.at(inner, 42, row, &[(words, Role::Dim)]);
     }
     let more = "inonda host takes the same and more: bitrate, codec, genre, a recording.";
-    pen.line(inner, 9, &[(more, Role::Muted)]);
-    let honest = "Mixing several sources is not available yet: a show has one programme.";
-    pen.line(inner, 10, &[(honest, Role::Muted)]);
+    pen.line(inner, 10, &[(more, Role::Muted)]);
+    not_yet(pen, inner, 12);
+}
+
+fn not_yet(pen: &mut Pen<'_>, area: Rect, from: u16) {
+    let more = pen.glyphs().more.clone();
+    for (row, line) in wrap(NOT_YET, usize::from(area.width), 4, &more).iter().enumerate() {
+        pen.line(area, from + row as u16, &[(line, Role::Muted)]);
+    }
 }
 
 fn banner(model: &Model, pen: &mut Pen<'_>, area: Rect, show: &HostView, tier: Tier) {
@@ -169,9 +180,31 @@ fn banner(model: &Model, pen: &mut Pen<'_>, area: Rect, show: &HostView, tier: T
         .map_or(String::new(), |count| format!("   {count} listening"));
     pen.line(inner, 2, &[(&sent.0, sent.1), (&listening, Role::Fg)]);
     if inner.height > 3 {
-        let link = clean(&show.link);
-        pen.line(inner, 3, &[("link ", Role::Dim), (&link, Role::Muted)]);
+        link_line(model, pen, inner, show);
     }
+}
+
+fn link_line(model: &Model, pen: &mut Pen<'_>, inner: Rect, show: &HostView) {
+    let link = shared_link(&show.link);
+    let key = model.bindings.label(Action::Copy);
+    let words = if inner.width >= 110 {
+        " copies it with your address"
+    } else {
+        " copy"
+    };
+    // The key that copies is worth more than the link's last letters.
+    let link = pen.fitted(&link, width(&link).min(usize::from(inner.width).saturating_sub(15)));
+    pen.line(
+        inner,
+        3,
+        &[
+            ("link ", Role::Dim),
+            (&link, Role::Muted),
+            ("   ", Role::Fg),
+            (&key, Role::Key),
+            (words, Role::Dim),
+        ],
+    );
 }
 
 fn programme(model: &Model, pen: &mut Pen<'_>, area: Rect, framed: bool) {
@@ -298,12 +331,16 @@ fn uplink(model: &Model, pen: &mut Pen<'_>, area: Rect, show: &HostView) {
         }
         let factor = channel.uploaded_bytes as f64 / channel.payload_bytes.max(1) as f64;
         if channel.payload_bytes > 0 {
-            rows.push(("cost      ", format!("{factor:.1} × the stream, whatever the audience")));
+            rows.push(("cost      ", format!("{factor:.1} × the stream")));
         }
     }
-    let echo = "HEARD: no listener reports what it hears back yet";
+    let echo = "HEARD is not available yet: no listener reports back what it hears.";
     for (row, (name, value)) in rows.iter().enumerate().take(usize::from(inner.height)) {
         pen.line(inner, row as u16, &[(name, Role::Dim), (value, Role::Fg)]);
     }
-    pen.line(inner, rows.len() as u16 + 1, &[(echo, Role::Muted)]);
+    let more = pen.glyphs().more.clone();
+    for (row, line) in wrap(echo, usize::from(inner.width), 3, &more).iter().enumerate() {
+        pen.line(inner, (rows.len() + 1 + row) as u16, &[(line, Role::Muted)]);
+    }
+    not_yet(pen, inner, rows.len() as u16 + 4);
 }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::origin_name;
+use super::side::origin_name;
 use crate::engine::listing::Listing;
 use crate::tui::model::Model;
 use crate::tui::text::{clean, wrap};

@@ -1,9 +1,11 @@
 //! One channel in the list.
 
 use ratatui::layout::Rect;
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::engine::listing::Listing;
 use crate::engine::place;
+use crate::tui::channels::Finder;
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
 use crate::tui::view::Pen;
@@ -21,35 +23,67 @@ pub struct Columns {
     pub bitrate: bool,
 }
 
+/// Cells that a name and a title need to be worth showing.
+const NAME_MIN: usize = 14;
+const TITLE_MIN: usize = 15;
+/// Narrower lists show mark, name and listeners.
+const ROOMY: usize = 56;
+
 impl Columns {
     /// The columns of a list this wide.
     pub fn of(width: u16) -> Columns {
         let width = usize::from(width);
-        let (favourite, listeners) = (width >= 40, width >= 36);
-        let (relays, bitrate) = (width >= 62, width >= 66);
-        let trend = width >= 58;
-        let fixed = 3
-            + usize::from(favourite)
-            + if trend { 7 } else { 0 }
-            + if listeners { 6 } else { 0 }
-            + if relays { 4 } else { 0 }
-            + if bitrate { 5 } else { 0 };
-        let free = width.saturating_sub(fixed);
-        let (name, title) = if width >= 48 {
-            (free * 45 / 100, free - free * 45 / 100 - 1)
-        } else {
-            (free, 0)
+        let roomy = width >= ROOMY;
+        let mut columns = Columns {
+            name: 0,
+            title: if roomy { TITLE_MIN } else { 0 },
+            favourite: true,
+            trend: roomy,
+            listeners: true,
+            relays: roomy,
+            bitrate: roomy,
         };
-        Columns {
-            name,
-            title,
-            favourite,
-            trend,
-            listeners,
-            relays,
-            bitrate,
+        // The order in which they go, the least needed first.
+        let drops: [fn(&mut Columns); 6] = [
+            |c| c.trend = false,
+            |c| c.bitrate = false,
+            |c| c.relays = false,
+            |c| c.title = 0,
+            |c| c.favourite = false,
+            |c| c.listeners = false,
+        ];
+        for drop in drops {
+            if columns.fixed() + columns.title + NAME_MIN <= width {
+                break;
+            }
+            drop(&mut columns);
         }
+        let free = width.saturating_sub(columns.fixed());
+        if columns.title > 0 {
+            columns.name = free * 45 / 100;
+            columns.title = free - columns.name;
+        } else {
+            columns.name = free;
+        }
+        columns
     }
+
+    /// Cells of everything but name and title, with the gap before the title.
+    fn fixed(&self) -> usize {
+        let cells = |shown: bool, cells: usize| if shown { cells } else { 0 };
+        3 + cells(self.favourite, 1)
+            + cells(self.title > 0, 1)
+            + cells(self.trend, 7)
+            + cells(self.listeners, 6)
+            + cells(self.relays, 4)
+            + cells(self.bitrate, 5)
+    }
+}
+
+/// What every row of a list is drawn with.
+pub struct Drawing {
+    pub columns: Columns,
+    pub finder: Finder,
 }
 
 /// Draws a channel in its row.
@@ -60,8 +94,10 @@ pub fn draw_row(
     row: u16,
     listing: &Listing,
     selected: bool,
-    columns: Columns,
+    drawing: &mut Drawing,
 ) {
+    let Drawing { columns, finder } = drawing;
+    let columns = *columns;
     let glyphs = pen.glyphs();
     if selected {
         let chosen = [Role::SelectionInactive, Role::Selection][usize::from(model.pane == 0)];
@@ -106,9 +142,10 @@ pub fn draw_row(
         (mark.as_str(), mark_role),
         (star, Role::Favourite),
         (" ", text),
-        (&name, text),
-        (&title, dim),
     ];
+    let name = matched(&name, finder, text);
+    parts.extend(name.iter().map(|(text, role)| (text.as_str(), *role)));
+    parts.push((&title, dim));
     let trend = if columns.trend {
         let points = listing.trend.iter().rev().take(6).rev().copied().collect();
         format!(" {}", pen.fitted(&pen.spark(&points, 6), 6))
@@ -129,4 +166,22 @@ pub fn draw_row(
         (bitrate.as_str(), dim),
     ]);
     pen.line(area, row, &parts);
+}
+
+/// A name with the letters that the filter found in it set off.
+fn matched(name: &str, finder: &mut Finder, role: Role) -> Vec<(String, Role)> {
+    let found = finder.letters(name);
+    let mut parts: Vec<(String, Role)> = Vec::new();
+    for (at, letter) in name.graphemes(true).enumerate() {
+        let role = if found.contains(&(at as u32)) {
+            Role::Match
+        } else {
+            role
+        };
+        match parts.last_mut() {
+            Some((text, last)) if *last == role => text.push_str(letter),
+            Some(_) | None => parts.push((letter.to_owned(), role)),
+        }
+    }
+    parts
 }

@@ -78,10 +78,12 @@ fn health_rows(
         channel.parents.iter().flatten().count(),
         channel.parents.len()
     );
+    let rule = &glyphs.rule;
     let between = match channel.hops {
-        0 => " … ".to_owned(),
-        1 => format!(" {} ", glyphs.rule),
-        hops => format!(" {} {} between {} ", glyphs.rule, hops - 1, glyphs.rule),
+        0 => format!(" {} ", glyphs.more),
+        1 => format!(" {rule} "),
+        2 => format!(" {rule} 1 peer {rule} "),
+        hops => format!(" {rule} {} peers {rule} ", hops - 1),
     };
     let mut rows = vec![
         ("path", format!("{} host{between}{} you", glyphs.host, glyphs.room)),
