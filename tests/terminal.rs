@@ -104,7 +104,7 @@ fn volume_theme_and_titles_are_there_at_the_next_visit() {
     let lab = Lab::new();
     let (_host, link, mut terminal) = visit(&lab);
     play(&mut terminal, &link);
-    terminal.press("----", "vol 80 %");
+    terminal.press("----", "80 %");
     terminal.press(":", "Tab completes");
     terminal.keys("theme nord\r");
     terminal.press("2", "Spectrum");
@@ -117,7 +117,7 @@ fn volume_theme_and_titles_are_there_at_the_next_visit() {
     terminal.press("H", "chirp");
     terminal.escape();
     play(&mut terminal, &link);
-    terminal.wait_for("vol 80 %");
+    terminal.wait_for("80 %");
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub use query::Finder;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nucleo_matcher::{Config, Matcher};
 
@@ -82,17 +83,30 @@ pub struct ChannelList {
     pub shelf_selected: usize,
     /// Rows that are folded away because a person hid them.
     pub folded: usize,
+    taken_at: Duration,
+    behind: bool,
 }
 
+/// From so many listings on, new ones are taken only after a pause: sorting 100,000 costs 20 to 50 ms.
+const LONG: usize = 20_000;
+const LONG_PAUSE: Duration = Duration::from_secs(2);
 /// Genres in the side bar.
 const GENRES_MAX: usize = 24;
 
 impl ChannelList {
-    /// Takes new listings, and what the person keeps, and leaves the selected channel selected.
-    pub fn take(&mut self, listings: &Arc<Vec<Listing>>, kept: &Arc<Kept>) {
+    /// Takes new listings, and what the person keeps, and leaves the selected channel selected. A long list that changes
+    /// all the time is taken once in a while, so that keys are never kept waiting: see [`ChannelList::is_behind`].
+    pub fn take(&mut self, listings: &Arc<Vec<Listing>>, kept: &Arc<Kept>, now: Duration) {
+        self.behind = false;
         if Arc::ptr_eq(&self.listings, listings) && (Arc::ptr_eq(&self.kept, kept) || self.kept == *kept) {
             return;
         }
+        let long = self.listings.len().min(listings.len()) > LONG;
+        if long && self.kept == *kept && now < self.taken_at + LONG_PAUSE {
+            self.behind = true;
+            return;
+        }
+        self.taken_at = now;
         let selected = self.selected().map(|listing| listing.link.clone());
         self.listings = Arc::clone(listings);
         self.kept = Arc::clone(kept);
@@ -103,6 +117,11 @@ impl ChannelList {
         if let Some(link) = selected {
             self.select_link(&link);
         }
+    }
+
+    /// True while newer listings wait to be taken.
+    pub const fn is_behind(&self) -> bool {
+        self.behind
     }
 
     /// Moves the selection to a link's channel, if it is shown; the addresses in the link do not matter.
@@ -417,7 +436,7 @@ pub(super) mod tests {
             listing("Ambient Drift", "ambient", 81),
             listing("Jazz Attic", "jazz, swing", 5),
         ];
-        list.take(&Arc::new(all), &Arc::default());
+        list.take(&Arc::new(all), &Arc::default(), Duration::ZERO);
         list
     }
 
@@ -463,8 +482,23 @@ pub(super) mod tests {
         list.selected = 2;
         let mut more: Vec<Listing> = list.listings.to_vec();
         more.insert(0, listing("New One", "x", 9_999));
-        list.take(&Arc::new(more), &Arc::default());
+        list.take(&Arc::new(more), &Arc::default(), Duration::ZERO);
         assert_eq!(list.selected().unwrap().name, "Ambient Drift");
+    }
+
+    #[test]
+    fn a_long_list_that_changes_all_the_time_is_taken_once_in_a_while() {
+        let many = |first: &str| {
+            let name = |n: usize| if n == 0 { first.to_owned() } else { format!("c{n}") };
+            Arc::new((0..LONG + 1).map(|n| listing(&name(n), "jazz", 9)).collect::<Vec<_>>())
+        };
+        let mut list = ChannelList::default();
+        list.take(&many("a"), &Arc::default(), Duration::from_secs(10));
+        let newer = many("b");
+        list.take(&newer, &Arc::default(), Duration::from_millis(10_250));
+        assert_eq!((list.listings[0].name.as_str(), list.is_behind()), ("a", true));
+        list.take(&newer, &Arc::default(), Duration::from_secs(12));
+        assert_eq!((list.listings[0].name.as_str(), list.is_behind()), ("b", false));
     }
 
     #[test]
@@ -472,7 +506,7 @@ pub(super) mod tests {
         let mut list = list();
         let mut all: Vec<Listing> = list.listings.to_vec();
         all[0].hidden = true;
-        list.take(&Arc::new(all), &Arc::default());
+        list.take(&Arc::new(all), &Arc::default(), Duration::ZERO);
         assert_eq!((list.rows.len(), list.folded), (3, 1));
         list.show_hidden = true;
         list.filter();

@@ -366,6 +366,12 @@ impl Model {
         (rows, at)
     }
 
+    /// True while something on the screen counts seconds, or something is due soon.
+    pub fn moves_by_itself(&self) -> bool {
+        let waiting = self.joining.is_some() || self.preview.is_some() || self.channels.is_behind();
+        waiting || self.is_sounding() || self.sleep_at.is_some()
+    }
+
     /// True before anything was ever heard or marked, while the channels are looked at for the first time.
     pub fn is_first_visit(&self) -> bool {
         let list = &self.channels;

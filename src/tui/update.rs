@@ -239,7 +239,7 @@ fn on_mouse(model: &mut Model, kind: MouseKind, column: u16, row: u16, effects: 
 }
 
 fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>, effects: &mut Vec<Effect>) {
-    model.channels.take(&snapshot.listings, &snapshot.kept);
+    model.channels.take(&snapshot.listings, &snapshot.kept, model.now);
     let before = model.playing().map(|channel| channel.channel);
     model.snapshot = snapshot;
     model.show_asked();
@@ -320,6 +320,10 @@ fn on_time(model: &mut Model, effects: &mut Vec<Effect>) {
     let now = model.now;
     if now.saturating_sub(model.pending_since) >= PENDING {
         model.pending.clear();
+    }
+    if model.channels.is_behind() {
+        let snapshot = Arc::clone(&model.snapshot);
+        model.channels.take(&snapshot.listings, &snapshot.kept, now);
     }
     if model.flash.as_ref().is_some_and(|flash| flash.until <= now) {
         model.flash = None;

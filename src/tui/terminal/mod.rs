@@ -213,8 +213,7 @@ impl<'a> Driver<'a> {
     /// Time until something changes by itself.
     fn next_wake(&self, model: &Model) -> Instant {
         let now = Instant::now();
-        let counting =
-            model.is_sounding() || model.sleep_at.is_some() || model.joining.is_some() || model.preview.is_some();
+        let counting = model.moves_by_itself();
         let until_minute = Duration::from_secs(60 - unix_s() % 60);
         let mut wake = if counting { self.second_at } else { now + until_minute };
         if model.is_sounding() && model.focused {

@@ -188,6 +188,8 @@ fn parents_sentences(model: &Model, channel: &ChannelView) -> Vec<String> {
         lines.push(format!(
             "{fed} of {total} stripes have a parent; the others are repaired by asking neighbours. c looks again."
         ));
+    } else if total > 0 {
+        lines.push(format!("All {total} stripes have a parent."));
     }
     let milliseconds = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3);
     let rtt = |n: &Neighbour| n.rtt.map_or("an unknown round trip".to_owned(), milliseconds);
