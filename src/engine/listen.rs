@@ -210,6 +210,8 @@ impl Playing {
 
     /// A session begins, or another one of the same channel: the sound of the old one fades.
     fn begin(&mut self, session: &Session) {
+        // What was played of the last session belongs into its files.
+        self.pass_on_played();
         if let Some(tap) = &self.tap {
             tap.about(|about| {
                 about.name.clone_from(&session.name);
@@ -234,7 +236,7 @@ impl Playing {
                 "report this with the version of inonda",
             )),
         }
-        let keeps = match self.outputs.begin(session) {
+        let keeps = match self.outputs.begin(session.codec) {
             Ok(keeps) => keeps || self.recorder.is_some() || self.tap.is_some(),
             Err(trouble) => return self.fail(trouble),
         };

@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "sound threads live on the system's clock")]
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,8 +16,7 @@ use crate::engine::event::Level;
 use crate::engine::recording::{Recorder, file_trouble};
 use crate::engine::report::Report;
 use crate::engine::trouble::Trouble;
-use crate::mesh::Session;
-use crate::units::SAMPLE_RATE;
+use crate::units::{Codec, SAMPLE_RATE};
 
 /// The clocked null output asks for at most this much after a stall; what lies before is lost, as on a device.
 const STALL_MAX_FRAMES: u64 = SAMPLE_RATE as u64 / 2;
@@ -53,6 +52,9 @@ pub struct Outputs {
     /// What the first file is, for people.
     file: Option<String>,
     oggs: Vec<PathBuf>,
+    /// What the packets are, and how often that has changed.
+    codec: Option<Codec>,
+    changes: u32,
     recorders: Vec<Recorder>,
     stdout: bool,
     /// Makes 48 kHz of it for files and pipes while the device has another rate.
@@ -76,6 +78,8 @@ impl Outputs {
             wavs: Vec::new(),
             file: None,
             oggs: Vec::new(),
+            codec: None,
+            changes: 0,
             recorders: Vec::new(),
             stdout: false,
             resampler: None,
@@ -227,14 +231,21 @@ impl Outputs {
         Some(now)
     }
 
-    /// A session begins: files of packets are made once its codec is known. True when packets are to be kept.
+    /// A session begins: files of packets are made once its codec is known; another codec goes on in files of the same name with
+    /// a number. True when packets are to be kept.
     ///
     /// # Errors
-    /// A file that cannot be created.
-    pub fn begin(&mut self, session: &Session) -> Result<bool, Trouble> {
-        // A later session of another codec could not go into the same file; the first one's file is whole and stays.
-        for path in self.oggs.drain(..) {
-            self.recorders.push(Recorder::create(&path, session.codec)?);
+    /// A file that cannot be created, or finished.
+    pub fn begin(&mut self, codec: Codec) -> Result<bool, Trouble> {
+        if self.codec.replace(codec) != Some(codec) {
+            self.changes += 1;
+            for recorder in self.recorders.drain(..) {
+                recorder.finish().map_or(Ok(()), Err)?;
+            }
+            for path in &self.oggs {
+                self.recorders
+                    .push(Recorder::create(&numbered(path, self.changes), codec)?);
+            }
         }
         Ok(!self.recorders.is_empty())
     }
@@ -333,5 +344,51 @@ impl Outputs {
             device.drain();
         }
         first.map_or(Ok(()), Err)
+    }
+}
+
+/// The name of the first, second, third file of one output.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    if number < 2 {
+        return path.to_owned();
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path
+        .extension()
+        .map_or(String::new(), |ending| format!(".{}", ending.to_string_lossy()));
+    path.with_file_name(format!("{stem}-{number}{ending}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::codec::Encoder;
+    use crate::audio::decode::Track;
+    use crate::units::PACKET_SAMPLES;
+
+    #[test]
+    fn a_session_of_another_codec_goes_on_in_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("kept.ogg");
+        let (reports, _heard) = mpsc::channel(8);
+        let mut outputs = Outputs::open(&[OutputTarget::Ogg(first.clone())], &reports).unwrap();
+        for codec in [Codec::Opus, Codec::Opus, Codec::Flac] {
+            assert!(outputs.begin(codec).unwrap());
+            let mut encoder = Encoder::new(codec, 128_000).unwrap();
+            for _ in 0..50 {
+                let packet = encoder.encode(&[0.25; PACKET_SAMPLES], 4_000).unwrap();
+                outputs.packet(Some(&packet));
+            }
+        }
+        outputs.finish().unwrap();
+        for (path, seconds) in [(first, 2), (folder.path().join("kept-2.ogg"), 1)] {
+            let mut track = Track::open(&path).unwrap();
+            let mut samples = Vec::new();
+            while track.read(&mut samples).unwrap() {}
+            assert!(
+                samples.len() > seconds * 90_000 && samples.len() <= seconds * 96_000,
+                "{path:?}"
+            );
+        }
     }
 }
