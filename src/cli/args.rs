@@ -281,7 +281,7 @@ pub struct HostArgs {
     /// Children a stripe that the host feeds itself
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub host_slots: u8,
-    /// Keep the show in this file as well: an Ogg file of what is sent, or .wav; one that exists is not written over
+    /// Keep the show in this file as well: an Ogg file of what is sent; one that exists is not written over
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     #[command(flatten)]

@@ -22,6 +22,7 @@ const HOST_PORT: u16 = 7144;
 pub fn run(args: &HostArgs, everywhere: &Everywhere) -> Result<(), Failure> {
     check_text(args)?;
     check_rate(args)?;
+    check_record(args)?;
     let sources = sources(args)?;
     let owned = identity::channel(everywhere, &args.name)?;
     let show = Show {
@@ -141,6 +142,22 @@ fn check_rate(args: &HostArgs) -> Result<(), Failure> {
         format!("choose --bitrate from {least}k to {most}k, or --codec flac"),
     )
     .code(2))
+}
+
+fn check_record(args: &HostArgs) -> Result<(), Failure> {
+    let Some(path) = &args.record else { return Ok(()) };
+    if path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("wav"))
+    {
+        let hint = "name it .ogg; any program turns that into a WAV afterwards";
+        return Err(Failure::new("--record keeps what is sent, which is no WAV", hint).code(2));
+    }
+    if path.is_file() {
+        let message = format!("{} is there already and is not written over", path.display());
+        return Err(Failure::new(message, "move it away, or choose another --record FILE"));
+    }
+    Ok(())
 }
 
 fn check_text(args: &HostArgs) -> Result<(), Failure> {
