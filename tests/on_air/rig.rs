@@ -60,21 +60,51 @@ impl Lab {
             .first()
             .is_some_and(|sub| ["host", "listen", "relay"].contains(sub));
         let alone: &[&str] = if runs_a_node { &["--no-lan", "--no-dht"] } else { &[] };
-        self.spawn(name, &[args, alone].concat(), log)
+        self.spawn(name, &[args, alone].concat(), log, Stdio::null())
+    }
+
+    /// A host that takes this file on standard input.
+    pub fn host_fed(&self, name: &str, more: &[&str], fed: &Path) -> Node {
+        let args = [
+            &[
+                "host",
+                "Test Radio",
+                "--bind",
+                "127.0.0.1:0",
+                "--no-lan",
+                "--no-dht",
+                "--stdin",
+            ],
+            more,
+        ]
+        .concat();
+        self.spawn(name, &args, "warn", std::fs::File::open(fed).unwrap().into())
+    }
+
+    /// `inonda` as a person or a pipe has it: no events on standard output.
+    pub fn plain(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inonda"));
+        command
+            .args(args)
+            .args(["--state", self.path(&format!("state-{name}")).to_str().unwrap()])
+            .env("INONDA_LOG", "warn")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        command
     }
 
     /// Starts a node that may look for channels wherever its arguments let it.
     pub fn start_as_is(&self, name: &str, args: &[&str]) -> Node {
-        self.spawn(name, args, "warn")
+        self.spawn(name, args, "warn", Stdio::null())
     }
 
-    fn spawn(&self, name: &str, args: &[&str], log: &str) -> Node {
+    fn spawn(&self, name: &str, args: &[&str], log: &str, stdin: Stdio) -> Node {
         let state = self.path(&format!("state-{name}"));
         let mut child = Command::new(env!("CARGO_BIN_EXE_inonda"))
             .args(args)
             .args(["--json", "--state", state.to_str().unwrap()])
             .env("INONDA_LOG", log)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -173,6 +203,12 @@ impl Node {
         for _ in 0..seconds {
             self.wait("stats");
         }
+    }
+
+    /// The peer this process is, once it has said so.
+    pub fn peer(&self) -> String {
+        let ready = self.seen.iter().find(|event| event["event"] == "ready").unwrap();
+        ready["peer"].as_str().unwrap().to_owned()
     }
 
     pub fn id(&self) -> u32 {
