@@ -67,6 +67,7 @@ pub struct Scout {
     dht: Option<Dht>,
     refused: BTreeSet<Refusal>,
     tasks: JoinSet<()>,
+    lines: JoinSet<()>,
     /// Tasks that end by themselves once they have said the last words.
     askers: JoinSet<()>,
     /// Last words on their way into the DHT.
@@ -152,6 +153,7 @@ impl Scout {
             dht: None,
             refused: BTreeSet::new(),
             tasks: JoinSet::new(),
+            lines: JoinSet::new(),
             askers: JoinSet::new(),
             farewells: Vec::new(),
             senders,

@@ -22,15 +22,25 @@ const PROBES_MAX: usize = 32;
 
 /// What the desk is asked.
 enum Order {
-    Take(Box<Signed>, Option<u64>, oneshot::Sender<Result<Taken, Refusal>>),
+    Take(Box<Signed>, From, oneshot::Sender<Result<Taken, Refusal>>),
     Count(Refusal),
     Since(u64, oneshot::Sender<(u64, bool, Vec<Step>)>),
     Sums(oneshot::Sender<(u64, Box<[u64; BUCKETS]>)>),
     Buckets(BTreeSet<u8>, oneshot::Sender<(u64, Vec<Bytes>)>),
     Listed(oneshot::Sender<Vec<Bytes>>),
     Proved(ChannelId, Option<(Epoch, Seq)>),
+    Postponed(ChannelId),
     Find(ChannelId, oneshot::Sender<Option<Bytes>>),
     Counts(oneshot::Sender<Counts>),
+}
+
+/// Who brings an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The channel itself, from this public network if it is one.
+    Host(Option<u64>),
+    /// Another directory; which one, unless a person named it.
+    Directory(Option<u64>),
 }
 
 /// The way to the desk; clones share it.
@@ -54,19 +64,24 @@ struct Clerk {
 
 impl Desk {
     /// Loads what was kept and opens; channels that should prove themselves come out of the second value, and each must be
-    /// answered with [`Desk::proved`].
+    /// answered with [`Desk::proved`] or [`Desk::postponed`].
     ///
     /// # Errors
     /// When the file of the list is held by another directory or broken.
     pub fn open(rules: Rules, ledger: Option<Ledger>) -> Result<(Desk, mpsc::Receiver<Probe>), LedgerError> {
         let mut roll = Roll::new(rules);
         let mut writer = None;
+        let mut batch = Batch::default();
         if let Some(ledger) = ledger {
             let now = unix_s();
             for (listed, bytes) in ledger.load()? {
-                match Signed::read(&bytes) {
-                    Ok(signed) => roll.restore(&signed, listed, now),
-                    Err(why) => tracing::debug!(%why, "a row of the list cannot be used"),
+                let Ok(signed) = Signed::read(&bytes) else {
+                    tracing::debug!("a row of the list cannot be used");
+                    continue;
+                };
+                if !roll.restore(&signed, listed, now) {
+                    // It has expired while this directory was down.
+                    batch.rows.push((signed.says.channel, None));
                 }
             }
             let started = ledger.into_writer();
@@ -78,7 +93,7 @@ impl Desk {
         let clerk = Clerk {
             roll,
             writer,
-            batch: Batch::default(),
+            batch,
             version,
             probes,
             under_way: 0,
@@ -95,11 +110,11 @@ impl Desk {
         Ok((desk, due))
     }
 
-    /// Takes an announcement as it came, from the network `from` if that is public; `Ok` once it is on disk.
+    /// Takes an announcement as it came; `Ok` once it is on disk.
     ///
     /// # Errors
     /// Says why it is refused.
-    pub async fn announce(&self, bytes: &Bytes, from: Option<u64>) -> Result<Taken, Refusal> {
+    pub async fn announce(&self, bytes: &Bytes, from: From) -> Result<Taken, Refusal> {
         let read = Signed::read(bytes);
         match read {
             Ok(signed) => self.take(signed, from).await,
@@ -114,7 +129,7 @@ impl Desk {
     ///
     /// # Errors
     /// Says why it is refused.
-    async fn take(&self, signed: Signed, from: Option<u64>) -> Result<Taken, Refusal> {
+    async fn take(&self, signed: Signed, from: From) -> Result<Taken, Refusal> {
         self.order(|reply| Order::Take(Box::new(signed), from, reply))
             .await
             .unwrap_or(Err(Refusal::Full))
@@ -166,6 +181,11 @@ impl Desk {
     /// Tells what a proof showed.
     pub async fn proved(&self, channel: ChannelId, newest: Option<(Epoch, Seq)>) {
         let _ = self.orders.send(Order::Proved(channel, newest)).await;
+    }
+
+    /// Tells that a proof was not asked for yet.
+    pub async fn postponed(&self, channel: ChannelId) {
+        let _ = self.orders.send(Order::Postponed(channel)).await;
     }
 
     async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
@@ -223,15 +243,22 @@ impl Clerk {
                 let _ = reply.send(self.roll.announcement(channel).filter(|_| listed).cloned());
             }
             Order::Proved(channel, newest) => self.on_proved(channel, newest),
+            Order::Postponed(channel) => {
+                self.under_way = self.under_way.saturating_sub(1);
+                self.roll.postpone(channel, unix_s());
+            }
             Order::Counts(reply) => {
                 let _ = reply.send(self.roll.counts());
             }
         }
     }
 
-    fn take(&mut self, signed: &Signed, from: Option<u64>, reply: oneshot::Sender<Result<Taken, Refusal>>) {
+    fn take(&mut self, signed: &Signed, from: From, reply: oneshot::Sender<Result<Taken, Refusal>>) {
         let channel = signed.says.channel;
-        let taken = self.roll.take(signed, from, unix_s());
+        let taken = match from {
+            From::Host(from) => self.roll.take(signed, from, unix_s()),
+            From::Directory(stranger) => self.roll.take_from(stranger, signed, unix_s()),
+        };
         if taken != Ok(Taken::New) || self.writer.is_none() {
             let _ = reply.send(taken);
             return;

@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::discovery::announcement::{Refusal, Signed};
-use crate::discovery::directory::desk::Desk;
+use crate::discovery::directory::desk::{Desk, From};
 use crate::discovery::directory::roll::BUCKETS;
 use crate::discovery::directory::wire::{Frame, Question};
-use crate::limits::DIRECTORY_CHANNELS_MAX;
+use crate::limits::{ANNOUNCEMENT_MAX_BYTES, DIRECTORY_CHANNELS_MAX};
 use crate::net::ask::{Answer, AskError, Line};
 use crate::units::ChannelId;
 
@@ -23,10 +23,13 @@ const COMPARE_EVERY: Duration = Duration::from_secs(60);
 /// Pause between two answers of a directory whose list changes all the time.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// Announcements gathered before they are passed on.
+const PART_MAX: usize = 1_024;
+
 /// Who wants the list.
 pub enum Sink {
-    /// A directory.
-    Desk(Desk),
+    /// A directory; `stranger` says whose list it is, unless a person named that directory.
+    Desk { desk: Desk, stranger: Option<u64> },
     /// A node that shows it to a person; told under the directory's name.
     Node {
         directory: String,
@@ -35,13 +38,13 @@ pub enum Sink {
 }
 
 /// A part of a directory's list.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct News {
     pub directory: String,
-    /// What the directory listed before and does not repeat here is no longer listed.
-    pub whole: bool,
     pub listed: Vec<Signed>,
     pub gone: Vec<ChannelId>,
+    /// In the last part of a whole list: everything that is listed. What was listed before and is not in it is gone.
+    pub whole: Option<BTreeSet<ChannelId>>,
 }
 
 /// Follows until the line is over.
@@ -50,15 +53,15 @@ pub struct News {
 /// Why the line is over, or the directory is no directory.
 pub async fn run(line: &Line, sink: &mut Sink) -> Result<(), AskError> {
     let (mut instance, mut version) = match sink {
-        Sink::Desk(desk) => compare(line, desk).await?,
+        Sink::Desk { desk, stranger } => compare(line, desk, *stranger).await?,
         Sink::Node { .. } => (0, 0),
     };
     let mut compared = Instant::now();
     loop {
-        if let Sink::Desk(desk) = sink
+        if let Sink::Desk { desk, stranger } = sink
             && compared.elapsed() >= COMPARE_EVERY
         {
-            (instance, version) = compare(line, desk).await?;
+            (instance, version) = compare(line, desk, *stranger).await?;
             compared = Instant::now();
         }
         let question = Question::Since {
@@ -75,7 +78,7 @@ pub async fn run(line: &Line, sink: &mut Sink) -> Result<(), AskError> {
 }
 
 /// Makes one question of what a directory lists that this desk does not, or not so new.
-async fn compare(line: &Line, desk: &Desk) -> Result<(u64, u64), AskError> {
+async fn compare(line: &Line, desk: &Desk, stranger: Option<u64>) -> Result<(u64, u64), AskError> {
     let answer = line.ask_once(&Question::Sums.encode()).await?;
     let Ok(Frame::Sums {
         instance,
@@ -93,7 +96,8 @@ async fn compare(line: &Line, desk: &Desk) -> Result<(u64, u64), AskError> {
     if !differ.is_empty() {
         let mut answer = line.ask(&Question::Buckets(differ).encode()).await?;
         let head = read_head(&mut answer).await?;
-        take(&mut answer, &head, &mut Sink::Desk(desk.clone())).await?;
+        let desk = desk.clone();
+        take(&mut answer, &head, &mut Sink::Desk { desk, stranger }).await?;
     }
     Ok((instance, version))
 }
@@ -123,24 +127,47 @@ async fn read_head(answer: &mut Answer) -> Result<Head, AskError> {
     }
 }
 
-/// Reads the rest of an answer and passes it on.
+/// Reads the rest of an answer and passes it on, a part at a time: its length is the other side's to say.
 async fn take(answer: &mut Answer, head: &Head, sink: &mut Sink) -> Result<(), AskError> {
-    let mut listed: Vec<Bytes> = Vec::new();
-    let mut gone = Vec::new();
-    for _ in 0..head.count {
+    let mut whole = head.whole.then(BTreeSet::new);
+    let (mut listed, mut gone) = (Vec::new(), Vec::new());
+    for at in 1..=head.count {
         let frame = answer.frame().await?.ok_or(AskError::Unreadable)?;
         match Frame::decode(&frame) {
-            Ok(Frame::Listed(bytes)) => listed.push(bytes),
+            Ok(Frame::Listed(bytes)) if bytes.len() <= ANNOUNCEMENT_MAX_BYTES => listed.push(bytes),
             Ok(Frame::Gone(channel)) => gone.push(channel),
             Ok(_) | Err(_) => return Err(AskError::Unreadable),
         }
+        if listed.len() + gone.len() >= PART_MAX && at < head.count {
+            pass_on(
+                std::mem::take(&mut listed),
+                std::mem::take(&mut gone),
+                &mut whole,
+                false,
+                sink,
+            )
+            .await;
+        }
     }
+    pass_on(listed, gone, &mut whole, true, sink).await;
+    Ok(())
+}
+
+async fn pass_on(
+    listed: Vec<Bytes>,
+    gone: Vec<ChannelId>,
+    whole: &mut Option<BTreeSet<ChannelId>>,
+    last: bool,
+    sink: &mut Sink,
+) {
     match sink {
-        Sink::Desk(desk) => {
+        Sink::Desk { desk, stranger } => {
             // Signatures are checked by the desk; a lie of the other directory is counted and passed over. What it
             // dropped stays here until it expires or fails its proof: nobody can hide a channel from everybody.
             for part in listed.chunks(256) {
-                let answers = part.iter().map(|bytes| desk.announce(bytes, None));
+                let answers = part
+                    .iter()
+                    .map(|bytes| desk.announce(bytes, From::Directory(*stranger)));
                 for answer in join_all(answers.collect()).await {
                     log(answer.err());
                 }
@@ -148,17 +175,19 @@ async fn take(answer: &mut Answer, head: &Head, sink: &mut Sink) -> Result<(), A
         }
         Sink::Node { directory, news } => {
             let signed = tokio::task::spawn_blocking(move || verify(&listed)).await;
-            let _ = news
-                .send(News {
-                    directory: directory.clone(),
-                    whole: head.whole,
-                    listed: signed.unwrap_or_default(),
-                    gone,
-                })
-                .await;
+            let listed = signed.unwrap_or_default();
+            if let Some(whole) = whole {
+                whole.extend(listed.iter().map(|signed| signed.says.channel));
+            }
+            let part = News {
+                directory: directory.clone(),
+                listed,
+                gone,
+                whole: if last { whole.take() } else { None },
+            };
+            let _ = news.send(part).await;
         }
     }
-    Ok(())
 }
 
 /// Runs all at once, so that their wait for the disk is one wait.

@@ -4,7 +4,9 @@
 //! listed. Every change of the list has a version, so that a client that knows version V is told what changed since. Two
 //! directories compare sums of 256 buckets and exchange the buckets that differ.
 
+mod proofs;
 mod terms;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -16,6 +18,7 @@ use crate::mesh::record::prefix;
 use crate::units::{ChannelId, Epoch, Seq};
 
 pub use terms::{Counts, Probe, Rules, Step, Taken};
+use waiting::Waiting;
 
 /// Buckets of the digest: by the first byte of the channel's key.
 pub const BUCKETS: usize = 256;
@@ -23,12 +26,6 @@ pub const BUCKETS: usize = 256;
 const BURST_MAX: u8 = 12;
 /// Seconds after which a channel may announce as often again.
 const BURST_S: u64 = 60;
-/// Seconds between two proofs of one channel.
-const PROBE_EVERY_S: u64 = 60;
-/// Seconds until a channel that failed a proof is asked again.
-const PROBE_AGAIN_S: u64 = 10;
-/// Failures in a row after which a listed channel is no longer shown.
-const FAILURES_MAX: u8 = 3;
 /// Removals remembered for clients; one that is further behind gets the whole list.
 const GONE_MAX: usize = 4_096;
 
@@ -46,6 +43,8 @@ pub struct Roll {
     prefixes: HashMap<u64, usize>,
     due: BTreeSet<(u64, ChannelId)>,
     expiry: BTreeSet<(u64, ChannelId)>,
+    /// Candidates that have proved nothing yet.
+    waiting: Waiting,
     listed: usize,
     accepted: u64,
     refused: BTreeMap<Refusal, u64>,
@@ -69,6 +68,8 @@ struct Entry {
     probe_due: u64,
     failures: u8,
     proved: Option<(Epoch, Seq)>,
+    /// Its place among those that have proved nothing yet, and which stranger brought it.
+    waits: Option<(u64, Option<u64>)>,
 }
 
 impl Roll {
@@ -85,6 +86,7 @@ impl Roll {
             prefixes: HashMap::new(),
             due: BTreeSet::new(),
             expiry: BTreeSet::new(),
+            waiting: Waiting::default(),
             listed: 0,
             accepted: 0,
             refused: BTreeMap::new(),
@@ -96,12 +98,34 @@ impl Roll {
     /// # Errors
     /// Says why it is not taken; the reason is counted.
     pub fn take(&mut self, signed: &Signed, from: Option<u64>, now_unix_s: u64) -> Result<Taken, Refusal> {
-        let networks = networks(signed, from);
+        self.take_as(signed, networks(signed, from), from, now_unix_s)
+    }
+
+    /// Takes what another directory passes on; `stranger` says which one, unless a person named it.
+    ///
+    /// # Errors
+    /// As [`Roll::take`]; a stranger may also have brought too many that have proved nothing yet.
+    pub fn take_from(&mut self, stranger: Option<u64>, signed: &Signed, now_unix_s: u64) -> Result<Taken, Refusal> {
+        let newcomer = !self.entries.contains_key(&signed.says.channel);
+        if newcomer && self.rules.probe && !self.waiting.admits(stranger) {
+            self.count(Refusal::PrefixFull);
+            return Err(Refusal::PrefixFull);
+        }
+        self.take_as(signed, networks(signed, None), stranger, now_unix_s)
+    }
+
+    fn take_as(
+        &mut self,
+        signed: &Signed,
+        networks: Vec<u64>,
+        by: Option<u64>,
+        now_unix_s: u64,
+    ) -> Result<Taken, Refusal> {
         let taken = self.judge(signed, &networks, now_unix_s);
         match taken {
             Ok(Taken::New) => {
                 self.accepted += 1;
-                self.put(signed, networks, now_unix_s);
+                self.put(signed, networks, by, now_unix_s);
             }
             Ok(Taken::Known) => {}
             Err(why) => self.count(why),
@@ -115,14 +139,17 @@ impl Roll {
     }
 
     /// Takes back what was kept on disk: it is shown at once if it was shown before, and asked for proof soon.
-    pub fn restore(&mut self, signed: &Signed, listed: bool, now_unix_s: u64) {
+    /// False when it is worth nothing any more and can be forgotten.
+    pub fn restore(&mut self, signed: &Signed, listed: bool, now_unix_s: u64) -> bool {
         let networks = networks(signed, None);
-        if self.judge(signed, &networks, now_unix_s) == Ok(Taken::New) {
-            self.put(signed, networks, now_unix_s);
+        let good = self.judge(signed, &networks, now_unix_s) == Ok(Taken::New);
+        if good {
+            self.put(signed, networks, None, now_unix_s);
             if listed && signed.says.on_air {
                 self.list(signed.says.channel);
             }
         }
+        good
     }
 
     fn judge(&self, signed: &Signed, networks: &[u64], now_unix_s: u64) -> Result<Taken, Refusal> {
@@ -137,12 +164,16 @@ impl Roll {
             Some(entry) if now_unix_s < entry.burst_from + BURST_S && entry.burst >= BURST_MAX && says.on_air => {
                 return Err(Refusal::TooOften);
             }
+            // A show ends once: goodbyes are no way round the limit.
+            Some(entry) if !says.on_air && !entry.on_air => return Err(Refusal::TooOften),
             Some(entry) => networks
                 .iter()
                 .filter(|one| !entry.prefixes.contains(one))
                 .copied()
                 .collect(),
-            None if self.entries.len() >= self.rules.channels_max => return Err(Refusal::Full),
+            None if self.entries.len() >= self.rules.channels_max && self.waiting.oldest().is_none() => {
+                return Err(Refusal::Full);
+            }
             None => networks.to_vec(),
         };
         let crowded = |prefix: &u64| {
@@ -156,9 +187,15 @@ impl Roll {
         Ok(Taken::New)
     }
 
-    fn put(&mut self, signed: &Signed, prefixes: Vec<u64>, now_unix_s: u64) {
+    fn put(&mut self, signed: &Signed, prefixes: Vec<u64>, by: Option<u64>, now_unix_s: u64) {
         let says = &signed.says;
         let old = self.remove(says.channel);
+        if self.entries.len() >= self.rules.channels_max
+            && let Some(oldest) = self.waiting.oldest()
+        {
+            // Whoever has proved nothing for longest makes room.
+            self.remove(oldest);
+        }
         let was_listed = old.as_ref().is_some_and(|old| old.listed);
         let fresh = old.as_ref().is_none_or(|old| now_unix_s >= old.burst_from + BURST_S);
         for prefix in &prefixes {
@@ -186,6 +223,10 @@ impl Roll {
                 .filter(|_| same_show)
                 .map_or(now_unix_s, |old| old.probe_due),
             failures: old.as_ref().filter(|_| same_show).map_or(0, |old| old.failures),
+            waits: match &old {
+                Some(old) if old.waits.is_none() => None,
+                Some(_) | None => self.rules.probe.then(|| (self.waiting.add(says.channel, by), by)),
+            },
             proved: old.and_then(|old| old.proved),
         };
         self.expiry.insert((entry.expires_unix_s, says.channel));
@@ -229,6 +270,9 @@ impl Roll {
             if self.prefixes.get(prefix) == Some(&0) {
                 self.prefixes.remove(prefix);
             }
+        }
+        if let Some((ticket, by)) = entry.waits {
+            self.waiting.remove(ticket, by);
         }
         if entry.listed {
             self.by_version.remove(&entry.version);
@@ -274,57 +318,6 @@ impl Roll {
         forgotten
     }
 
-    /// The next channels that should prove themselves, at most `max`; each is due again later.
-    pub fn probes(&mut self, max: usize, now_unix_s: u64) -> Vec<Probe> {
-        let mut probes = Vec::new();
-        while probes.len() < max {
-            let Some((at, channel)) = self.due.first().copied().filter(|(at, _)| *at <= now_unix_s) else {
-                break;
-            };
-            self.due.remove(&(at, channel));
-            let Some(entry) = self.entries.get_mut(&channel) else {
-                continue;
-            };
-            // Until an answer comes; a failure brings it forward.
-            entry.probe_due = now_unix_s + PROBE_EVERY_S;
-            self.due.insert((entry.probe_due, channel));
-            probes.push(Probe {
-                channel,
-                addrs: entry.addrs.clone(),
-                beyond: entry.proved.filter(|(epoch, _)| *epoch == entry.epoch),
-            });
-        }
-        probes
-    }
-
-    /// Takes in what a proof showed: the newest chunk's place, or nothing. True when the channel never proved anything and is
-    /// forgotten, so that nobody fills the list with what is not there.
-    pub fn proved(&mut self, channel: ChannelId, newest: Option<(Epoch, Seq)>, now_unix_s: u64) -> bool {
-        let Some(entry) = self.entries.get_mut(&channel) else {
-            return false;
-        };
-        if let Some((epoch, seq)) = newest.filter(|(epoch, _)| *epoch >= entry.epoch) {
-            entry.failures = 0;
-            entry.proved = Some((epoch, seq));
-            if entry.on_air {
-                self.list(channel);
-            }
-            return false;
-        }
-        entry.failures = entry.failures.saturating_add(1);
-        if entry.failures >= FAILURES_MAX && entry.proved.is_none() && !entry.listed {
-            self.remove(channel);
-            return true;
-        }
-        self.due.remove(&(entry.probe_due, channel));
-        entry.probe_due = now_unix_s + PROBE_AGAIN_S * u64::from(entry.failures.min(6));
-        self.due.insert((entry.probe_due, channel));
-        if entry.failures >= FAILURES_MAX {
-            self.unlist(channel);
-        }
-        false
-    }
-
     /// The version of the list.
     pub fn version(&self) -> u64 {
         self.version
@@ -341,7 +334,14 @@ impl Roll {
         if whole {
             return (true, listed.collect());
         }
-        let gone = self.gone.range(after + 1..).map(|(_, channel)| Step::Gone(*channel));
+        // A show that its host ended goes with the signed goodbye: nobody can bring it back with older words.
+        let gone = self
+            .gone
+            .range(after + 1..)
+            .map(|(_, channel)| match self.entries.get(channel) {
+                Some(entry) if !entry.on_air => Step::Listed(entry.bytes.clone()),
+                Some(_) | None => Step::Gone(*channel),
+            });
         (false, gone.chain(listed).collect())
     }
 
@@ -350,7 +350,7 @@ impl Roll {
         &self.sums
     }
 
-    /// What is listed in the buckets named.
+    /// What is listed in the buckets named, and the goodbyes of shows that have ended.
     pub fn buckets(&self, wanted: &BTreeSet<u8>) -> Vec<Bytes> {
         wanted.iter().flat_map(|bucket| self.bucket(*bucket)).collect()
     }
@@ -361,7 +361,7 @@ impl Roll {
         high[0] = first;
         self.entries
             .range(ChannelId(low)..=ChannelId(high))
-            .filter(|(_, entry)| entry.listed)
+            .filter(|(_, entry)| entry.listed || !entry.on_air)
             .map(|(_, entry)| entry.bytes.clone())
     }
 

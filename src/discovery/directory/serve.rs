@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::discovery::directory::desk::Desk;
+use crate::discovery::directory::desk::{Desk, From};
 use crate::discovery::directory::follow::{self, Sink};
 use crate::discovery::directory::roll::Step;
 use crate::discovery::directory::wire::{Frame, Question};
@@ -45,13 +45,21 @@ pub async fn line(line: Line, desk: Desk) {
 }
 
 async fn follow_back(line: Line, desk: Desk) {
-    let _ = follow::run(&line, &mut Sink::Desk(desk)).await;
+    let stranger = Some(stranger(&line));
+    let _ = follow::run(&line, &mut Sink::Desk { desk, stranger }).await;
+}
+
+/// What a directory that nobody named is known by: its public network, or itself where networks are not counted.
+pub fn stranger(line: &Line) -> u64 {
+    let peer = line.peer().0;
+    let itself = peer[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    prefix(line.remote().ip()).unwrap_or(itself)
 }
 
 async fn answer(mut asked: Asked, question: Question, from: Option<u64>, desk: &Desk) -> Result<(), AskError> {
     match question {
         Question::Announce(bytes) => {
-            let frame = match desk.announce(&bytes, from).await {
+            let frame = match desk.announce(&bytes, From::Host(from)).await {
                 Ok(_) => Frame::Taken,
                 Err(why) => Frame::Refused(why),
             };

@@ -194,7 +194,7 @@ async fn exchange(endpoint: Endpoint, desk: Desk, others: Vec<String>, bootstrap
 async fn partner(endpoint: Endpoint, desk: Desk, other: String, patience: Option<u32>) -> String {
     let (mut pause, mut failures) = (RETRY_FIRST, 0);
     while patience.is_none_or(|most| failures < most) {
-        match talk(&endpoint, &desk, &other).await {
+        match talk(&endpoint, &desk, &other, patience.is_none()).await {
             Some(()) => (pause, failures) = (RETRY_FIRST, 0),
             None => (pause, failures) = ((pause * 2).min(RETRY_LAST), failures + 1),
         }
@@ -211,14 +211,17 @@ fn outside_port(endpoint: &Endpoint) -> u16 {
         .map_or_else(|| endpoint.bound().port(), |(addr, _)| addr.port())
 }
 
-async fn talk(endpoint: &Endpoint, desk: &Desk, other: &str) -> Option<()> {
+async fn talk(endpoint: &Endpoint, desk: &Desk, other: &str, named: bool) -> Option<()> {
     let line = reach::line(endpoint, other).await.ok()?;
     let answer = line.ask_once(&Question::Exchange.encode()).await.ok()?;
     if Frame::decode(&answer) != Ok(Frame::Taken) {
         return None;
     }
     tracing::debug!(directory = %line.peer().short(), "exchanging lists");
-    let mut sink = Sink::Desk(desk.clone());
+    let mut sink = Sink::Desk {
+        desk: desk.clone(),
+        stranger: (!named).then(|| serve::stranger(&line)),
+    };
     let over = tokio::select! {
         over = follow::run(&line, &mut sink) => over,
         () = serve::line(line.clone(), desk.clone()) => Ok(()),

@@ -46,9 +46,8 @@ impl Scout {
     pub(super) fn on_news(&mut self, news: News) {
         let origin = Origin::Directory(news.directory);
         let now = unix_s();
-        if news.whole {
-            let listed = news.listed.iter().map(|signed| signed.says.channel).collect();
-            self.catalogue.keep_only(&origin, &listed);
+        if let Some(whole) = &news.whole {
+            self.catalogue.keep_only(&origin, whole);
         }
         for channel in news.gone {
             self.catalogue.lose(&origin, channel);

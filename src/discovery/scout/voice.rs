@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
@@ -19,6 +20,13 @@ use crate::units::ChannelId;
 
 /// A show's words change at most so often.
 const SAY_EVERY_S: u64 = 10;
+
+/// Lines on which a node proves what it carries, how long one may be idle, and how many questions it may bring how fast:
+/// a directory needs one question and asks again after a minute.
+const LINES_MAX: usize = 64;
+const LINE_IDLE_MAX: Duration = Duration::from_secs(10);
+const QUESTIONS_MAX: u32 = 32;
+const QUESTION_PAUSE: Duration = Duration::from_millis(100);
 
 /// What was last said of a show of ours.
 pub(super) struct Said {
@@ -121,8 +129,14 @@ impl Scout {
     /// Somebody opened a line to this node: it proves what it carries.
     pub(super) fn on_line(&mut self, line: Line) {
         let found = self.found.clone();
-        self.tasks.spawn(async move {
-            while let Some(mut question) = line.question().await {
+        while self.lines.try_join_next().is_some() {}
+        if self.lines.len() >= LINES_MAX {
+            return line.close();
+        }
+        self.lines.spawn(async move {
+            for _ in 0..QUESTIONS_MAX {
+                let next = tokio::time::timeout(LINE_IDLE_MAX, line.question()).await;
+                let Ok(Some(mut question)) = next else { return };
                 let Ok(Question::Prove(channel)) = Question::decode(&question.bytes) else {
                     // This is no directory.
                     return line.close();
@@ -138,6 +152,7 @@ impl Scout {
                 if question.answer(&frame.encode()).await.is_err() || question.finish().await.is_err() {
                     return;
                 }
+                tokio::time::sleep(QUESTION_PAUSE).await;
             }
         });
     }

@@ -229,3 +229,73 @@ fn what_never_proves_anything_is_forgotten() {
     assert!(roll.proved(id(1), None, NOW));
     assert_eq!(roll.counts().candidates, 0);
 }
+
+#[test]
+fn unproved_candidates_make_room_and_proved_ones_do_not() {
+    let mut roll = Roll::new(Rules {
+        channels_max: 4,
+        ..Rules::default()
+    });
+    for seed in 0..4 {
+        roll.take(&announcement(seed, NOW), None, NOW).unwrap();
+    }
+    let place = (Epoch(NOW * 1_000), Seq(1));
+    for seed in [0, 2] {
+        roll.proved(id(seed), Some(place), NOW);
+    }
+    for seed in 10..20 {
+        roll.take_from(Some(7), &announcement(seed, NOW), NOW).unwrap();
+    }
+    assert!(roll.is_listed(id(0)) && roll.is_listed(id(2)));
+    assert_eq!(roll.counts().listed + roll.counts().candidates, 4);
+    assert!(roll.announcement(id(19)).is_some(), "the newest are there");
+    for seed in [18, 19] {
+        roll.proved(id(seed), Some(place), NOW);
+    }
+    assert_eq!(roll.take(&announcement(30, NOW), None, NOW), Err(Refusal::Full));
+}
+
+#[test]
+fn a_stranger_brings_so_many_unproved_ones_and_a_friend_more() {
+    let mut roll = Roll::new(Rules::default());
+    let brought = |roll: &mut Roll, stranger, seeds: std::ops::Range<u32>| {
+        seeds
+            .filter(|seed| roll.take_from(stranger, &announcement(*seed, NOW), NOW).is_ok())
+            .count()
+    };
+    assert_eq!(brought(&mut roll, Some(7), 0..1_100), 1_024);
+    assert_eq!(
+        brought(&mut roll, Some(8), 2_000..2_010),
+        10,
+        "another one is not hindered"
+    );
+    assert_eq!(brought(&mut roll, None, 3_000..4_100), 1_100);
+    roll.proved(id(0), Some((Epoch(NOW * 1_000), Seq(1))), NOW);
+    assert_eq!(
+        brought(&mut roll, Some(7), 5_000..5_010),
+        1,
+        "what was proved counts no more"
+    );
+}
+
+#[test]
+fn an_ended_show_goes_with_its_goodbye_and_ends_once() {
+    let mut roll = Roll::new(Rules {
+        probe: false,
+        ..Rules::default()
+    });
+    let goodbye = |after: u64| {
+        with(1, NOW + after, |says| {
+            says.epoch = Epoch(NOW * 1_000);
+            says.on_air = false;
+        })
+    };
+    roll.take(&announcement(1, NOW), None, NOW).unwrap();
+    let before = roll.version();
+    roll.take(&goodbye(1), None, NOW + 1).unwrap();
+    assert_eq!(roll.since(before), (false, vec![Step::Listed(goodbye(1).bytes)]));
+    let bucket = [id(1).0[0]].into();
+    assert_eq!(roll.buckets(&bucket), [goodbye(1).bytes]);
+    assert_eq!(roll.take(&goodbye(2), None, NOW + 2), Err(Refusal::TooOften));
+    assert_eq!(roll.take(&announcement(1, NOW), None, NOW + 2), Err(Refusal::Replayed));
+}
