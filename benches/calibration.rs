@@ -336,6 +336,7 @@ fn on_air(host: &mut Handle) -> Link {
         genre: String::new(),
         description: String::new(),
         language: String::new(),
+        contact: String::new(),
         private: true,
         sources: vec![Programme::Tone],
         bitrate_bps: 128_000,

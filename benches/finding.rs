@@ -67,6 +67,7 @@ fn signed(seed: u32) -> Signed {
         genre: "jazz, acoustic, late".into(),
         language: "en".into(),
         description: "Late-night acoustic jazz, no talk after 23:00. Requests welcome. ".repeat(3),
+        contact: "https://radio.example/".into(),
         title: "Bill Evans Trio – Waltz for Debby (Sunday at the Village Vanguard)".into(),
         codec: Codec::Opus,
         bitrate_bps: 128_000,

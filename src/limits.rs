@@ -31,6 +31,8 @@ pub const NAME_MAX_BYTES: usize = 80;
 pub const GENRE_MAX_BYTES: usize = 60;
 /// A channel's description, in bytes of UTF-8.
 pub const DESCRIPTION_MAX_BYTES: usize = 300;
+/// Where a channel's people are met, in bytes: the address of a page or a mailbox.
+pub const CONTACT_MAX_BYTES: usize = 120;
 /// A language tag of a channel, in bytes: `en`, `zh-Hant`, or a few of them.
 pub const LANGUAGE_MAX_BYTES: usize = 24;
 /// A signed announcement: it must fit an item of the DHT, whose 1,000 bytes count the length in front of the value, too.

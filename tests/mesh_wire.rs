@@ -122,6 +122,7 @@ fn session() -> impl Strategy<Value = Message> {
                 name: texts.0,
                 genre: texts.1,
                 description: texts.2,
+                private: flac,
                 signature,
             }))
         },

@@ -151,6 +151,18 @@ pub struct DirectoryArgs {
     /// An entrance of the distributed hash table in place of the usual ones; may be given again
     #[arg(long = "dht-bootstrap", value_name = "HOST:PORT")]
     pub bootstrap: Vec<String>,
+    /// Another directory to exchange lists with, as --directory
+    #[arg(long = "peer", value_name = "HOST:PORT", hide = true)]
+    pub peers: Vec<String>,
+    /// Accepted for the sake of scripts: a directory passes no sound on
+    #[arg(long, value_name = "RATE", hide = true)]
+    pub upload: Option<String>,
+    /// Accepted for the sake of scripts: a directory is not announced on the local network
+    #[arg(long, hide = true)]
+    pub no_lan: bool,
+    /// Accepted for the sake of scripts: a directory maps no port
+    #[arg(long, hide = true)]
+    pub no_portmap: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -272,6 +284,9 @@ pub struct HostArgs {
     /// The language spoken, for example en
     #[arg(long, default_value = "")]
     pub language: String,
+    /// Where your listeners meet you: a page, or mailto:you@example
+    #[arg(long, value_name = "URL", default_value = "", value_parser = parse_contact)]
+    pub contact: String,
     /// Tell nobody: only whoever has the link can listen
     #[arg(long)]
     pub private: bool,
@@ -376,6 +391,20 @@ pub fn misplaced(matches: &ArgMatches) -> Vec<String> {
         .filter(|arg| !arg.is_global_set() && given(arg.get_id().as_str()))
         .filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
         .collect()
+}
+
+/// Where listeners meet a host: an address that a browser or a mail program opens.
+fn parse_contact(text: &str) -> Result<String, String> {
+    let opens = ["http://", "https://", "mailto:"]
+        .iter()
+        .any(|head| text.starts_with(head));
+    if (opens || text.is_empty()) && text.len() <= crate::limits::CONTACT_MAX_BYTES {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "it begins with https://, http:// or mailto: and has at most {} bytes",
+        crate::limits::CONTACT_MAX_BYTES
+    ))
 }
 
 #[cfg(test)]

@@ -145,6 +145,9 @@ fn row(listing: &Listing) -> serde_json::Value {
         "source": source(listing),
         "sources": listing.sources.iter().map(word).collect::<Vec<_>>(),
         "language": listing.language,
+        "contact": listing.contact,
+        "groups": listing.groups,
+        "favourite": listing.favourite,
         "playable": listing.playable,
         "on_air": listing.on_air,
     })

@@ -26,6 +26,7 @@ pub fn run(args: &DemoArgs, everywhere: &Everywhere) -> Result<(), Failure> {
         genre: "generated".into(),
         description: "Music made from oscillators, carried to you by three relays on this machine.".into(),
         language: String::new(),
+        contact: String::new(),
         private: true,
         sources: vec![Programme::Generated],
         bitrate_bps: 128_000,

@@ -34,7 +34,7 @@ pub fn run(args: &DirectoryArgs, everywhere: &Everywhere) -> Result<(), Failure>
                 probe: !args.no_probe,
                 ..Rules::default()
             },
-            others: args.directories.clone(),
+            others: args.directories.iter().chain(&args.peers).cloned().collect(),
             http: args.http,
             dht: (!args.no_dht).then(|| args.bootstrap.clone()),
         };

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::limits::{
-    ADDRS_MAX, ANNOUNCEMENT_MAX_BYTES, DESCRIPTION_MAX_BYTES, GENRE_MAX_BYTES, LANGUAGE_MAX_BYTES, NAME_MAX_BYTES,
-    TITLE_MAX_BYTES,
+    ADDRS_MAX, ANNOUNCEMENT_MAX_BYTES, CONTACT_MAX_BYTES, DESCRIPTION_MAX_BYTES, GENRE_MAX_BYTES, LANGUAGE_MAX_BYTES,
+    NAME_MAX_BYTES, TITLE_MAX_BYTES,
 };
 use crate::mesh::crypto;
 use crate::mesh::wire::WireError;
@@ -20,7 +20,9 @@ use crate::units::{ChannelId, Codec, Epoch};
 
 /// Keeps the signature from being worth anything as the signature of something else.
 const CONTEXT: &[u8; 23] = b"inonda announcement v1\0";
-const VERSION: u8 = 1;
+/// The second version has a contact.
+const VERSION: u8 = 2;
+const CONTACT_SINCE: u8 = 2;
 const SIGNATURE_BYTES: usize = 64;
 
 /// How long an announcement is worth something.
@@ -46,6 +48,8 @@ pub struct Announcement {
     pub language: String,
     pub description: String,
     pub title: String,
+    /// Where the channel's people are met; may be empty.
+    pub contact: String,
     pub codec: Codec,
     pub bitrate_bps: u32,
     pub started_unix_s: u64,
@@ -131,6 +135,7 @@ impl Announcement {
         self.genre = clean(&self.genre, GENRE_MAX_BYTES);
         self.language = clean(&self.language, LANGUAGE_MAX_BYTES);
         self.title = clean(&self.title, TITLE_MAX_BYTES);
+        self.contact = clean(&self.contact, CONTACT_MAX_BYTES);
         self.description = clean(&self.description, DESCRIPTION_MAX_BYTES);
         self.hosts.truncate(ADDRS_MAX);
         self.relays_at.truncate(ADDRS_MAX);
@@ -168,9 +173,15 @@ impl Announcement {
             out.u8(addrs.len() as u8);
             addrs.iter().for_each(|addr| out.addr(addr));
         }
-        for text in [&self.name, &self.genre, &self.language, &self.title, &self.description] {
-            out.text(text);
-        }
+        let texts = [
+            &self.name,
+            &self.genre,
+            &self.language,
+            &self.title,
+            &self.description,
+            &self.contact,
+        ];
+        texts.into_iter().for_each(|text| out.text(text));
         out
     }
 
@@ -251,7 +262,8 @@ fn signed_bytes(body: &[u8]) -> Vec<u8> {
 
 fn read_body(bytes: &Bytes) -> Result<Announcement, WireError> {
     let mut from = Reader::new(bytes);
-    if from.u8()? < VERSION {
+    let version = from.u8()?;
+    if version == 0 {
         return Err(WireError::Value("a version"));
     }
     let channel = ChannelId(from.array()?);
@@ -287,6 +299,10 @@ fn read_body(bytes: &Bytes) -> Result<Announcement, WireError> {
         language: text(LANGUAGE_MAX_BYTES)?,
         title: text(TITLE_MAX_BYTES)?,
         description: text(DESCRIPTION_MAX_BYTES)?,
+        contact: match version {
+            CONTACT_SINCE.. => text(CONTACT_MAX_BYTES)?,
+            _ => String::new(),
+        },
     })
 }
 
@@ -328,6 +344,7 @@ pub mod tests {
             language: "en".into(),
             description: "Late".into(),
             title: "Waltz".into(),
+            contact: "https://radio.example/".into(),
             codec: Codec::Opus,
             bitrate_bps: 128_000,
             started_unix_s: issued_unix_s.saturating_sub(60),
@@ -364,6 +381,7 @@ pub mod tests {
             says.genre = "g".repeat(500);
             says.language = "l".repeat(500);
             says.title = "t".repeat(500);
+            says.contact = "c".repeat(500);
             says.description = "d\u{202e}\n".repeat(500);
             says.hosts = vec!["[2001:db8::1]:9".parse().unwrap(); 9];
             says.relays_at = vec!["[2001:db8::2]:9".parse().unwrap(); 9];

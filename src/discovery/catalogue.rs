@@ -1,7 +1,11 @@
 //! Everything known of channels from every source, folded into one row a channel. Pure: time is an argument.
 //!
+//! No source can fill it: when it is full, a newcomer takes the place of a channel that only the largest source lists.
 //! The newest announcement wins wherever it came from, and a channel stays as long as any source lists it: a directory that
 //! drops, invents or keeps old entries can neither hide a channel nor bring one back.
+
+mod rows;
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -11,9 +15,14 @@ use crate::discovery::announcement::{Announcement, Signed, VALID_S};
 use crate::discovery::invite::Link;
 use crate::discovery::listing::{Listing, Origin};
 use crate::limits::CATALOGUE_MAX;
-use crate::store::library::{Favourite, Library, place};
-use crate::units::{ChannelId, Codec};
+use crate::store::library::{Library, place};
+use crate::units::ChannelId;
 
+use rows::silent;
+use shares::Shares;
+
+/// Channels of the largest source that are looked at for one that nobody else lists.
+const VICTIMS_MAX: usize = 64;
 /// Seconds for which an answer of a favourite's peer counts: it is asked each minute.
 const ANSWER_COUNTS_S: u64 = 150;
 /// Seconds between two points of a trend, and how many make the hour.
@@ -21,11 +30,12 @@ const TREND_EVERY_S: u64 = 300;
 const TREND_POINTS: usize = 12;
 
 /// What is known.
-#[derive(Default)]
 pub struct Catalogue {
     channels: BTreeMap<ChannelId, Known>,
-    /// Lists of other programs, by their address.
-    foreign: BTreeMap<Origin, Vec<Listing>>,
+    channels_max: usize,
+    shares: Shares,
+    /// Lists of other programs, by their address, and until when each counts.
+    foreign: BTreeMap<Origin, (u64, Vec<Listing>)>,
     library: Arc<Library>,
     /// Favourites that nobody lists and that answered where they were last reached; until when that counts.
     answering: BTreeMap<ChannelId, u64>,
@@ -35,13 +45,33 @@ struct Known {
     says: Announcement,
     /// Who lists it, and until when that counts.
     sources: BTreeMap<Origin, u64>,
+    /// The source for which it counts.
+    brought_by: Origin,
     /// When its host said that the show is over, until that can no longer be contradicted.
     ended: bool,
     trend: Vec<u32>,
     trend_at: u64,
 }
 
+impl Default for Catalogue {
+    fn default() -> Catalogue {
+        Catalogue::of_at_most(CATALOGUE_MAX)
+    }
+}
+
 impl Catalogue {
+    /// An empty one that holds so many channels.
+    pub fn of_at_most(channels_max: usize) -> Catalogue {
+        Catalogue {
+            channels: BTreeMap::new(),
+            channels_max,
+            shares: Shares::default(),
+            foreign: BTreeMap::new(),
+            library: Arc::default(),
+            answering: BTreeMap::new(),
+        }
+    }
+
     /// Takes favourites and hidden channels anew.
     pub fn set_library(&mut self, library: Arc<Library>) {
         self.library = library;
@@ -53,22 +83,8 @@ impl Catalogue {
         if says.check_time(now_unix_s).is_err() {
             return false;
         }
-        let room = self.channels.len() < CATALOGUE_MAX;
         let Some(known) = self.channels.get_mut(&says.channel) else {
-            if room {
-                let mut known = Known {
-                    says: says.clone(),
-                    sources: BTreeMap::new(),
-                    ended: !says.on_air,
-                    trend: vec![says.listeners],
-                    trend_at: now_unix_s,
-                };
-                if says.on_air {
-                    known.sources.insert(origin.clone(), says.expires_unix_s());
-                }
-                self.channels.insert(says.channel, known);
-            }
-            return room;
+            return self.add(origin, says, now_unix_s);
         };
         let older = says.age_order() < known.says.age_order();
         if older && known.ended {
@@ -92,7 +108,54 @@ impl Catalogue {
         let until = known.sources.entry(origin.clone()).or_default();
         let first = *until == 0;
         *until = (*until).max(says.expires_unix_s());
+        // It counts for the smallest of those that list it, so that nobody makes honest channels their own.
+        if first && self.shares.count(origin) < self.shares.count(&known.brought_by) {
+            self.shares.take(&known.brought_by, says.channel);
+            self.shares.give(origin, says.channel);
+            known.brought_by = origin.clone();
+        }
         news || first
+    }
+
+    fn add(&mut self, origin: &Origin, says: &Announcement, now_unix_s: u64) -> bool {
+        if self.channels.len() >= self.channels_max && !self.make_room(origin) {
+            return false;
+        }
+        let mut known = Known {
+            says: says.clone(),
+            sources: BTreeMap::new(),
+            brought_by: origin.clone(),
+            ended: !says.on_air,
+            trend: vec![says.listeners],
+            trend_at: now_unix_s,
+        };
+        if says.on_air {
+            known.sources.insert(origin.clone(), says.expires_unix_s());
+        }
+        self.shares.give(origin, says.channel);
+        self.channels.insert(says.channel, known);
+        true
+    }
+
+    /// Takes out a channel that only the largest source lists, for one of a smaller source.
+    fn make_room(&mut self, origin: &Origin) -> bool {
+        let Some((largest, brought)) = self.shares.largest() else {
+            return false;
+        };
+        if brought.len() <= self.shares.count(origin) + 1 {
+            return false;
+        }
+        let only = |channel: &&ChannelId| {
+            let known = self.channels.get(channel);
+            known.is_none_or(|known| known.sources.keys().all(|source| source == largest))
+        };
+        let Some(victim) = brought.iter().take(VICTIMS_MAX).find(only).copied() else {
+            return false;
+        };
+        let largest = largest.clone();
+        self.shares.take(&largest, victim);
+        self.channels.remove(&victim);
+        true
     }
 
     /// A source no longer lists a channel.
@@ -112,8 +175,8 @@ impl Catalogue {
     }
 
     /// Takes the list of another program in place of the one before.
-    pub fn set_foreign(&mut self, origin: Origin, listings: Vec<Listing>) {
-        self.foreign.insert(origin, listings);
+    pub fn set_foreign(&mut self, origin: Origin, listings: Vec<Listing>, now_unix_s: u64) {
+        self.foreign.insert(origin, (now_unix_s + VALID_S, listings));
     }
 
     /// Forgets what has expired; true when something that was shown went.
@@ -121,11 +184,19 @@ impl Catalogue {
         let answering = self.answering.len();
         self.answering.retain(|_, until| *until > now_unix_s);
         let mut changed = self.answering.len() != answering;
-        self.channels.retain(|_, known| {
+        let foreign = self.foreign.len();
+        self.foreign.retain(|_, (until, _)| *until > now_unix_s);
+        changed |= self.foreign.len() != foreign;
+        let shares = &mut self.shares;
+        self.channels.retain(|channel, known| {
             let before = known.sources.len();
             known.sources.retain(|_, until| *until > now_unix_s);
             changed |= known.sources.len() != before;
-            !known.sources.is_empty() || known.says.issued_unix_s + VALID_S > now_unix_s
+            let stays = !known.sources.is_empty() || known.says.issued_unix_s + VALID_S > now_unix_s;
+            if !stays {
+                shares.take(&known.brought_by, *channel);
+            }
+            stays
         });
         changed
     }
@@ -159,6 +230,8 @@ impl Catalogue {
         self.library
             .favourites
             .iter()
+            // Of a private channel nobody is told, not even by asking.
+            .filter(|(_, favourite)| !favourite.link.parse::<Link>().is_ok_and(|link| link.private))
             .filter_map(|(place, favourite)| Some((place.parse().ok()?, favourite.peers.clone())))
             .filter(|(channel, _)| !spoken(channel))
             .collect()
@@ -179,7 +252,7 @@ impl Catalogue {
             .values()
             .filter(|known| known.sources.contains_key(origin))
             .count();
-        own + self.foreign.get(origin).map_or(0, Vec::len)
+        own + self.foreign.get(origin).map_or(0, |(_, listings)| listings.len())
     }
 
     /// Every row, favourites that nobody announces included.
@@ -190,7 +263,7 @@ impl Catalogue {
             shown.insert(channel.to_string());
             listings.push(self.row(known));
         }
-        for listing in self.foreign.values().flatten() {
+        for listing in self.foreign.values().flat_map(|(_, listings)| listings) {
             if shown.insert(place(&listing.link).to_owned()) {
                 listings.push(self.marked(listing.clone()));
             }
@@ -203,90 +276,13 @@ impl Catalogue {
         }
         listings
     }
-
-    fn row(&self, known: &Known) -> Listing {
-        let says = &known.says;
-        let link = Link::new(says.channel, says.addrs(), &says.name);
-        self.marked(Listing {
-            channel: Some(says.channel),
-            link: link.to_string(),
-            name: says.name.clone(),
-            genre: says.genre.clone(),
-            language: says.language.clone(),
-            description: says.description.clone(),
-            title: says.title.clone(),
-            listeners: Some(u64::from(says.listeners)),
-            relays: Some(u64::from(says.relays)),
-            bitrate_kbps: Some(says.bitrate_bps / 1_000),
-            codec: match says.codec {
-                Codec::Opus => "opus".into(),
-                Codec::Flac => "flac".into(),
-            },
-            since_unix_s: Some(says.started_unix_s),
-            sources: known.sources.keys().cloned().collect(),
-            on_air: true,
-            favourite: false,
-            hidden: false,
-            playable: true,
-            trend: known.trend.clone(),
-        })
-    }
-
-    /// What the person said about the row.
-    fn marked(&self, mut listing: Listing) -> Listing {
-        let place = place(&listing.link);
-        listing.hidden = self.library.hidden.contains(place);
-        listing.favourite = self.library.favourites.contains_key(place);
-        if listing.favourite && !listing.sources.contains(&Origin::Favourite) {
-            listing.sources.push(Origin::Favourite);
-        }
-        listing
-    }
-}
-
-/// A favourite of which nothing is announced; `answering` is whether somebody proved to carry it.
-fn silent(favourite: &Favourite, answering: bool) -> Listing {
-    let link = favourite.link.parse::<Link>().ok();
-    let is_station = link.is_none();
-    let source = if is_station { Origin::Station } else { Origin::Favourite };
-    Listing {
-        channel: link.as_ref().map(|link| link.channel),
-        link: link.map_or_else(
-            || favourite.link.clone(),
-            |link| with_peers(link, favourite).to_string(),
-        ),
-        name: favourite.name.clone(),
-        genre: favourite.genre.clone(),
-        language: String::new(),
-        description: String::new(),
-        title: String::new(),
-        listeners: None,
-        relays: None,
-        bitrate_kbps: None,
-        codec: String::new(),
-        since_unix_s: None,
-        sources: vec![source],
-        // A station is there day and night as far as anybody knows.
-        on_air: is_station || answering,
-        favourite: true,
-        hidden: false,
-        playable: true,
-        trend: Vec::new(),
-    }
-}
-
-fn with_peers(link: Link, favourite: &Favourite) -> Link {
-    if favourite.peers.is_empty() {
-        return link;
-    }
-    Link::new(link.channel, favourite.peers.clone(), &favourite.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::discovery::announcement::tests::{announcement, key, with};
-    use crate::store::library::Change;
+    use crate::store::library::{Change, Favourite};
     use crate::units::Epoch;
 
     const NOW: u64 = 1_800_000_000;
@@ -342,6 +338,49 @@ mod tests {
         // The next show is another matter.
         assert!(catalogue.hear(&directory("a"), &announcement(1, NOW + 60), NOW + 60));
         assert_eq!(catalogue.listings().len(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_invents_channels_pushes_out_its_own_only() {
+        let mut catalogue = Catalogue::of_at_most(40);
+        let list = |catalogue: &mut Catalogue, who: &str, seeds: std::ops::Range<u32>| {
+            seeds
+                .filter(|seed| catalogue.hear(&directory(who), &announcement(*seed, NOW), NOW))
+                .count()
+        };
+        list(&mut catalogue, "honest", 0..10);
+        // It repeats what others list, too, as if it had brought it.
+        list(&mut catalogue, "liar", 0..10);
+        assert_eq!(list(&mut catalogue, "liar", 100..200), 30);
+        assert_eq!(list(&mut catalogue, "friend", 20..30), 10);
+        let rows = catalogue.listings();
+        let shown = |seeds: std::ops::Range<u32>| {
+            seeds
+                .filter(|seed| rows.iter().any(|row| row.channel == Some(id(*seed))))
+                .count()
+        };
+        assert_eq!((shown(0..10), shown(20..30), rows.len()), (10, 10, 40));
+    }
+
+    #[test]
+    fn a_list_of_another_program_goes_when_it_can_no_longer_be_read() {
+        let mut catalogue = Catalogue::default();
+        let origin = directory("http://yp.example/index.txt");
+        let line = |id: &str| {
+            format!(
+                "Same contact<>{id}<>127.0.0.1:7144<>http://forum.example/<>g<>d<>1<>1<>64<>OPUS<><><><><><><><><>0"
+            )
+        };
+        let text = [line("AA11"), line("BB22"), line("BB22")].join("\n");
+        catalogue.set_foreign(origin.clone(), crate::discovery::index_txt::read(&text, &origin), NOW);
+        let rows = catalogue.listings();
+        assert_eq!(rows.len(), 2, "two channels of one contact are two");
+        assert!(
+            rows.iter()
+                .all(|row| !row.playable && row.contact == "http://forum.example/")
+        );
+        assert!(!catalogue.expire(NOW + VALID_S - 1) && catalogue.expire(NOW + VALID_S));
+        assert!(catalogue.listings().is_empty());
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! PeerCast's `index.txt`: one channel a line, 19 fields separated by `<>`. Written so that existing yellow-page browsers
 //! show our channels; read so that their channels show in our list.
 
+use std::net::SocketAddr;
+
 use crate::discovery::announcement::{Announcement, clean};
 use crate::discovery::invite::Link;
 use crate::discovery::listing::{Listing, Origin};
-use crate::limits::{DESCRIPTION_MAX_BYTES, FOREIGN_CHANNELS_MAX, GENRE_MAX_BYTES, NAME_MAX_BYTES, TITLE_MAX_BYTES};
+use crate::limits::{
+    CONTACT_MAX_BYTES, DESCRIPTION_MAX_BYTES, FOREIGN_CHANNELS_MAX, GENRE_MAX_BYTES, NAME_MAX_BYTES, TITLE_MAX_BYTES,
+};
 use crate::units::Codec;
 
 /// Fields of a line.
@@ -57,8 +61,8 @@ fn read_line(line: &str, origin: &Origin) -> Option<Listing> {
     let fields: Vec<&str> = line.split("<>").collect();
     let [
         name,
-        _id,
-        _tip,
+        id,
+        tip,
         contact,
         genre,
         description,
@@ -91,13 +95,19 @@ fn read_line(line: &str, origin: &Origin) -> Option<Listing> {
     };
     Some(Listing {
         channel: link.as_ref().map(|link| link.channel),
-        link: link
-            .as_ref()
-            .map_or_else(|| clean(&unescape(contact), 400), ToString::to_string),
+        link: match &link {
+            Some(link) => link.to_string(),
+            None => peercast(id, tip, name)?,
+        },
         name: clean(&unescape(name), NAME_MAX_BYTES),
         genre: clean(&unescape(genre), GENRE_MAX_BYTES),
         language: String::new(),
         description: clean(&unescape(description), DESCRIPTION_MAX_BYTES),
+        contact: match &link {
+            Some(_) => String::new(),
+            None => clean(&unescape(contact), CONTACT_MAX_BYTES),
+        },
+        groups: Vec::new(),
         title: clean(&title, TITLE_MAX_BYTES),
         listeners: count(listeners),
         relays: count(relays),
@@ -111,6 +121,24 @@ fn read_line(line: &str, origin: &Origin) -> Option<Listing> {
         playable: link.is_some(),
         trend: Vec::new(),
     })
+}
+
+/// A channel of PeerCast by its ID, which PeerCast itself understands. Lines that announce something to readers have no ID
+/// of their own; their text tells them apart.
+fn peercast(id: &str, tip: &str, name: &str) -> Option<String> {
+    if id.is_empty() || id.len() > 32 || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    if id.bytes().all(|digit| digit == b'0') {
+        return Some(format!(
+            "peercast://pls/{id}#{}",
+            percent(&clean(&unescape(name), NAME_MAX_BYTES))
+        ));
+    }
+    let tip = tip
+        .parse::<SocketAddr>()
+        .map_or_else(|_| String::new(), |tip| format!("?tip={tip}"));
+    Some(format!("peercast://pls/{id}{tip}"))
 }
 
 fn escape(text: &str) -> String {
@@ -182,6 +210,11 @@ mod tests {
         assert_eq!(listing.description, "peercastをいじる - <Free>");
         assert_eq!(listing.title, "Artist – Track");
         assert!(!listing.playable && listing.channel.is_none());
+        assert_eq!(
+            listing.link,
+            "peercast://pls/97968780D09CC97BB98D4A2BF221EDE7?tip=127.0.0.1:7144"
+        );
+        assert_eq!(listing.contact, "http://www.example.com/");
     }
 
     proptest! {

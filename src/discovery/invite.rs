@@ -8,13 +8,15 @@ use crate::audio::title;
 use crate::limits::{ADDRS_MAX, NAME_MAX_BYTES};
 use crate::units::ChannelId;
 
-/// `inonda:ID?via=HOST:PORT&via=…&name=…`; host names are kept as text until somebody dials.
+/// `inonda:ID?via=HOST:PORT&via=…&name=…&private=1`; host names are kept as text until somebody dials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     pub channel: ChannelId,
     /// `host:port`, as written.
     pub via: Vec<String>,
     pub name: Option<String>,
+    /// Nobody is to hear of the channel: whoever joins neither announces it nor asks others for it.
+    pub private: bool,
 }
 
 /// A link that cannot be read; the message says which part and what was expected.
@@ -30,6 +32,7 @@ impl Link {
             channel,
             via,
             name: (!name.is_empty()).then(|| name.to_owned()),
+            private: false,
         }
     }
 }
@@ -44,6 +47,10 @@ impl fmt::Display for Link {
         }
         if let Some(name) = &self.name {
             write!(f, "{mark}name={}", percent_encode(name))?;
+            mark = '&';
+        }
+        if self.private {
+            write!(f, "{mark}private=1")?;
         }
         Ok(())
     }
@@ -64,6 +71,7 @@ impl FromStr for Link {
             channel,
             via: Vec::new(),
             name: None,
+            private: false,
         };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
@@ -71,6 +79,7 @@ impl FromStr for Link {
                     link.via.push(check_host_port(&percent_decode(host)?)?)
                 }
                 Some(("name", name)) => link.name = Some(clip(title::clean(&percent_decode(name)?))),
+                Some(("private", "1")) => link.private = true,
                 // Later versions may say more; what they say is not needed to join.
                 Some(_) | None => {}
             }
@@ -137,6 +146,7 @@ fn percent_decode(text: &str) -> Result<String, LinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn id() -> ChannelId {
         ChannelId([9; 32])
@@ -150,6 +160,23 @@ mod tests {
             "深夜 & co",
         );
         assert_eq!(link.to_string().parse::<Link>().unwrap(), link);
+        let private = Link { private: true, ..link };
+        assert_eq!(private.to_string().parse::<Link>().unwrap(), private);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic_and_what_is_read_is_written_alike(
+            tail in "([?&](via|name|private)=(\\PC{0,12}|[a-z]{1,5}:[0-9]{1,5}|%[0-9a-f]{2})){0,8}", raw in "\\PC{0,80}"
+        ) {
+            let _ = raw.parse::<Link>();
+            let _ = format!("inonda:{raw}").parse::<Link>();
+            if let Ok(link) = format!("inonda:{}{tail}", id()).parse::<Link>() {
+                let again = link.to_string().parse::<Link>();
+                prop_assert!(again.is_ok(), "{} {:?}", link, again);
+                prop_assert_eq!(again.unwrap().private, link.private);
+            }
+        }
     }
 
     #[test]
@@ -159,7 +186,8 @@ mod tests {
             Link {
                 channel: id(),
                 via: vec![],
-                name: None
+                name: None,
+                private: false,
             }
         );
     }

@@ -155,6 +155,8 @@ fn read(service: &ResolvedService) -> Option<Signed> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::discovery::announcement::tests::with;
 
@@ -163,9 +165,32 @@ mod tests {
         let signed = with(1, 1_800_000_000, |says| {
             says.description = "d".repeat(300);
             says.title = "t".repeat(200);
+            says.contact = "c".repeat(120);
             says.name = "n".repeat(80);
         });
         let service = service(&signed, 7_144).unwrap();
         assert_eq!(read(&service.as_resolved_service()), Some(signed));
+    }
+
+    proptest! {
+        #[test]
+        fn no_record_makes_the_reader_panic(
+            pieces in prop::collection::vec(("a?[0-9]{0,2}", prop::collection::vec(any::<u8>(), 0..200)), 0..8), cut in 0..900_usize
+        ) {
+            let heard = |properties: Vec<TxtProperty>| {
+                ServiceInfo::new(SERVICE, "x", "x.local.", "10.0.0.1", 1, properties).is_ok_and(|service| {
+                    let service = service.as_resolved_service();
+                    let _ = addrs(&service);
+                    read(&service).is_some()
+                })
+            };
+            let named = pieces.iter().filter(|(name, _)| !name.is_empty());
+            prop_assert!(!heard(named.map(|(name, piece)| TxtProperty::from((name.clone(), piece.as_slice()))).collect()));
+            let whole = with(1, 1_800_000_000, |_| {}).bytes;
+            let part = &whole[..cut % whole.len()];
+            let part = part.chunks(PIECE_BYTES).enumerate();
+            let cut_off = heard(part.map(|(at, piece)| TxtProperty::from((format!("a{at}"), piece))).collect());
+            prop_assert!(!cut_off);
+        }
     }
 }

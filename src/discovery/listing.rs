@@ -15,6 +15,10 @@ pub struct Listing {
     pub genre: String,
     pub language: String,
     pub description: String,
+    /// Where its people are met: an address that is opened in a browser, never played. May be empty.
+    pub contact: String,
+    /// Groups that the person put the favourite into.
+    pub groups: Vec<String>,
     pub title: String,
     pub listeners: Option<u64>,
     pub relays: Option<u64>,

@@ -103,6 +103,7 @@ mod tests {
             name: "Night".into(),
             genre: String::new(),
             description: String::new(),
+            private: false,
             signature: [0; 64],
         }
         .sign(&channel_key);

@@ -42,8 +42,8 @@ pub struct Channel {
     pub listener: Option<Listener>,
     pub player: Option<PlayerView>,
     pub broadcast: Option<Broadcast>,
-    /// Our own show is on air and may be announced: its key and language.
-    pub show: Option<(SigningKey, String)>,
+    /// Our own show is on air and may be announced.
+    pub show: Option<Voice>,
     /// The station that is listened to through this channel of our own.
     pub station: Option<Station>,
     /// When peers are looked for beyond the link.
@@ -57,6 +57,13 @@ pub struct Channel {
     /// What to play once it has been left.
     pub again: Option<Listen>,
     rates: Rates,
+}
+
+/// What is said of our own show beside what its session says, and the key that signs it.
+pub struct Voice {
+    pub key: SigningKey,
+    pub language: String,
+    pub contact: String,
 }
 
 /// A station that is listened to.
@@ -110,6 +117,11 @@ impl Channel {
             Some(session) if !session.name.is_empty() => session.name.clone(),
             _ => self.link.name.clone().unwrap_or_else(|| self.id.short()),
         }
+    }
+
+    /// Whether nobody is to hear of it: only whoever has the link.
+    pub fn is_private(&self) -> bool {
+        self.link.private || self.session.as_ref().is_some_and(|session| session.private)
     }
 
     /// What a person joins it by again: the link, or the address of the station.

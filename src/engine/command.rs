@@ -111,6 +111,8 @@ pub struct Show {
     pub genre: String,
     pub description: String,
     pub language: String,
+    /// Where its people are met: the address of a page or a mailbox; may be empty.
+    pub contact: String,
     /// Told to nobody: whoever has the link can listen.
     pub private: bool,
     pub sources: Vec<Programme>,

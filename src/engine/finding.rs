@@ -9,7 +9,7 @@ use crate::discovery::announcement::Announcement;
 use crate::discovery::listing::{Listing, OriginState};
 use crate::discovery::proof::Proof;
 use crate::discovery::service::{Carried, Found, Service};
-use crate::engine::channel::Channel;
+use crate::engine::channel::{Channel, Voice};
 use crate::engine::command::Listen;
 use crate::engine::event::Level;
 use crate::engine::snapshot::Role;
@@ -108,13 +108,29 @@ impl Engine {
 
     /// Looks for somebody who carries a channel of which nobody to ask is known, for this reason.
     pub(super) fn seek(&mut self, id: ChannelId, why: &str) {
-        let blind = self.config.finding.as_ref().is_none_or(|config| config.is_blind());
+        let private = self.channels.get(&id).is_some_and(Channel::is_private);
+        let blind = private || self.config.finding.as_ref().is_none_or(|config| config.is_blind());
         let kept = self.library.favourites.get(&id.to_string());
         if blind && kept.is_none_or(|favourite| favourite.peers.is_empty()) {
             return self.give_up(id, &format!("{why}, and there is nowhere to look"));
         }
-        if let (Some(finder), Some(channel)) = (&self.finding.finder, self.channels.get_mut(&id)) {
+        if let Some(channel) = self.channels.get_mut(&id) {
             channel.search.begun(clock::now());
+            self.search(id);
+        }
+    }
+
+    /// Asks everybody for a channel, or for a private one only those who were reached before: its ID is a secret.
+    fn search(&mut self, id: ChannelId) {
+        let kept = self.library.favourites.get(&id.to_string());
+        let kept = kept.map(|favourite| favourite.peers.clone()).unwrap_or_default();
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        if !kept.is_empty() {
+            channel.mesh.handle_input(Input::AddAddrs { addrs: kept }, clock::now());
+        }
+        if let Some(finder) = self.finding.finder.as_ref().filter(|_| !channel.is_private()) {
             finder.find(id);
         }
     }
@@ -157,14 +173,14 @@ impl Engine {
     /// Once a second: what is carried, who is still looked for.
     pub(super) fn on_second_of_finding(&mut self) {
         let now = clock::now();
+        let mut due = Vec::new();
         for channel in self.channels.values_mut() {
             let alone = channel.is_alone();
-            if channel.search.due(alone, now)
-                && let Some(finder) = &self.finding.finder
-            {
-                finder.find(channel.id);
+            if channel.search.due(alone, now) {
+                due.push(channel.id);
             }
         }
+        due.into_iter().for_each(|id| self.search(id));
         self.resolve_names();
         self.tell_carried();
     }
@@ -175,17 +191,20 @@ impl Engine {
         let gives = self.config.upload_bps != Some(0);
         let carried = self.channels.values().filter_map(|channel| match channel.role {
             Role::Host => {
-                let (key, language) = channel.show.as_ref().filter(|_| channel.ready && !self.leaving)?;
-                let says = self.announcement(channel, language)?;
+                let voice = channel.show.as_ref().filter(|_| channel.ready && !self.leaving)?;
+                let says = self.announcement(channel, voice)?;
                 Some(Carried {
                     channel: channel.id,
-                    show: Some((says, key.clone())),
+                    show: Some((says, voice.key.clone())),
                 })
             }
-            Role::Listener | Role::Relay => (gives && channel.joined.is_some()).then_some(Carried {
-                channel: channel.id,
-                show: None,
-            }),
+            Role::Listener | Role::Relay => {
+                let told = gives && channel.joined.is_some() && !channel.is_private();
+                told.then_some(Carried {
+                    channel: channel.id,
+                    show: None,
+                })
+            }
         });
         finder.set_carried(carried.collect());
     }
@@ -196,7 +215,10 @@ impl Engine {
         let mut renewed = Vec::new();
         for channel in self.channels.values_mut().filter(|channel| channel.role == Role::Host) {
             let name = channel.link.name.clone().unwrap_or_default();
-            let link = Link::new(channel.id, addrs.clone(), &name);
+            let link = Link {
+                private: channel.link.private,
+                ..Link::new(channel.id, addrs.clone(), &name)
+            };
             if link != channel.link {
                 channel.link = link;
                 renewed.push(channel.id);
@@ -217,7 +239,7 @@ impl Engine {
         }
     }
 
-    fn announcement(&self, channel: &Channel, language: &str) -> Option<Announcement> {
+    fn announcement(&self, channel: &Channel, voice: &Voice) -> Option<Announcement> {
         let session = channel.session.as_ref()?;
         let stats = channel.mesh.stats(clock::now());
         let hosts = self.dialable_addrs();
@@ -236,7 +258,8 @@ impl Engine {
             on_air: true,
             name: session.name.clone(),
             genre: session.genre.clone(),
-            language: language.to_owned(),
+            language: voice.language.clone(),
+            contact: voice.contact.clone(),
             description: session.description.clone(),
             title: channel.title.clone(),
             codec: session.codec,

@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 
 use crate::audio::payload::{chunk_time, rate_on_air};
 use crate::engine::broadcast::Broadcast;
-use crate::engine::channel::{Channel, Station, tag_of};
+use crate::engine::channel::{Channel, Station, Voice, tag_of};
 use crate::engine::command::{Listen, Show};
 use crate::engine::event::Level;
 use crate::engine::listen::{Feed, Listener};
@@ -203,13 +203,20 @@ impl Engine {
             seed(),
             clock::now(),
         );
-        let link = Link::new(id, self.dialable_addrs(), &show.name);
+        let link = Link {
+            private: session.private,
+            ..Link::new(id, self.dialable_addrs(), &show.name)
+        };
         let mut channel = Channel::new(id, link, Role::Host, mesh);
         let station = show.station.clone().map(|url| Station {
             url,
             key: show.key.clone(),
         });
-        let said = (!show.private).then(|| (show.key.clone(), show.language.clone()));
+        let said = (!show.private).then(|| Voice {
+            key: show.key.clone(),
+            language: show.language.clone(),
+            contact: show.contact.clone(),
+        });
         let levels = self.gauges.programme.clone();
         match Broadcast::start(id, show, levels, self.reports.clone()) {
             Ok(broadcast) => channel.broadcast = Some(broadcast),
@@ -243,6 +250,8 @@ fn session_of(show: &Show, epoch: Epoch, session_key: &SigningKey) -> Session {
         name: show.name.clone(),
         genre: show.genre.clone(),
         description: show.description.clone(),
+        // Of a station nobody is told until the person passes it on, which must not need another session.
+        private: show.private && show.station.is_none(),
         signature: [0; 64],
     }
     .sign(&show.key)

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::engine::event::Level;
 use crate::engine::snapshot::{Entry, Kept};
 use crate::engine::state::Engine;
-use crate::engine::{Link, clock};
+use crate::engine::{Link, Target, clock};
 use crate::mesh::Input;
 use crate::store::keeper::Keeper;
 use crate::store::keys;
@@ -87,6 +88,13 @@ impl Engine {
         if !on {
             let place = place(&link).to_owned();
             return self.keep(Change::Unfavour { place });
+        }
+        if !matches!(link.parse(), Ok(Target::Channel(_) | Target::Station(_))) {
+            return self.notice(
+                Level::Warn,
+                format!("{name} belongs to another program, and could not be played as a favourite"),
+                "only channels of inonda and stations are kept",
+            );
         }
         let channel = link.parse::<Link>().ok().map(|link| link.channel);
         let peers = channel.map(|id| self.dialled(id)).unwrap_or_default();

@@ -3,6 +3,7 @@
 use ed25519_dalek::SigningKey;
 
 use crate::engine::Link;
+use crate::engine::channel::Voice;
 use crate::engine::command::{Listen, Programme, Show};
 use crate::engine::event::Level;
 use crate::engine::state::Engine;
@@ -44,6 +45,7 @@ impl Engine {
             genre: String::new(),
             description: format!("{url}, passed on by a listener"),
             language: String::new(),
+            contact: String::new(),
             private: true,
             sources: vec![Programme::Station(url)],
             bitrate_bps: BITRATE_BPS,
@@ -93,7 +95,11 @@ impl Engine {
             );
         };
         channel.link.via = link.via;
-        channel.show = on.then_some((key, String::new()));
+        channel.show = on.then(|| Voice {
+            key,
+            language: String::new(),
+            contact: String::new(),
+        });
         let name = channel.name();
         self.tell_carried();
         if on {

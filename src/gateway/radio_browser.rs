@@ -112,6 +112,8 @@ fn listing(row: Row) -> Option<Listing> {
         genre: text(row.tags, GENRE_MAX_BYTES),
         language: text(row.language, LANGUAGE_MAX_BYTES),
         description: String::new(),
+        contact: String::new(),
+        groups: Vec::new(),
         title: String::new(),
         listeners: None,
         relays: None,

@@ -35,6 +35,8 @@ pub struct Session {
     pub name: String,
     pub genre: String,
     pub description: String,
+    /// Nobody is to hear of the channel but whoever has its link.
+    pub private: bool,
     /// By the channel key over everything above.
     pub signature: [u8; 64],
 }
@@ -149,6 +151,7 @@ impl Session {
         out.text(&self.name);
         out.text(&self.genre);
         out.text(&self.description);
+        out.u8(u8::from(self.private));
     }
 
     pub(crate) fn encode(&self, out: &mut impl Sink) {
@@ -173,6 +176,7 @@ impl Session {
             name: from.text(NAME_MAX_BYTES)?,
             genre: from.text(GENRE_MAX_BYTES)?,
             description: from.text(DESCRIPTION_MAX_BYTES)?,
+            private: from.flag()?,
             signature: from.array()?,
         })
     }
@@ -201,6 +205,7 @@ mod tests {
             name: "Night".into(),
             genre: "Ambient".into(),
             description: "d".repeat(DESCRIPTION_MAX_BYTES),
+            private: true,
             signature: [0; 64],
         }
         .sign(&SigningKey::from_bytes(&[4; 32]))

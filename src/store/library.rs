@@ -94,6 +94,7 @@ pub enum Change {
 pub fn place(link: &str) -> &str {
     match link.strip_prefix("inonda:") {
         Some(rest) => rest.split('?').next().unwrap_or(rest).trim_matches('/'),
+        None if link.starts_with("peercast:") => link.split('?').next().unwrap_or(link),
         None => link,
     }
 }

@@ -5,11 +5,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError,
+    WriteTransaction,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::library::{self, Change, Library};
+use crate::limits::{HISTORY_MAX, NEWEST_MAX};
+use crate::store::library::{self, Change, Library, Newest, Visit};
 
 const FAVOURITES: Table = TableDefinition::new("favourites");
 const HIDDEN: Table = TableDefinition::new("hidden");
@@ -157,7 +161,40 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
             Change::Set { key, value } => update(&rows, SETTINGS, key, |_: Option<String>| value.clone())?,
         }
     }
+    if changes.iter().any(|change| matches!(change, Change::Heard(_))) {
+        prune(&rows, HISTORY, HISTORY_MAX, |visit: &Visit| visit.last_unix_s)?;
+    }
+    if changes.iter().any(|change| matches!(change, Change::Session { .. })) {
+        prune(&rows, NEWEST, NEWEST_MAX, |newest: &Newest| newest.seen_unix_s)?;
+    }
     rows.commit()?;
+    Ok(())
+}
+
+/// Forgets the oldest rows of a table that has grown a tenth beyond its cap, as memory does row by row.
+fn prune<T: DeserializeOwned>(
+    rows: &WriteTransaction,
+    which: Table,
+    max: usize,
+    age: impl Fn(&T) -> u64,
+) -> Result<(), redb::Error> {
+    let mut table = rows.open_table(which)?;
+    if table.len()? <= (max + max / 10) as u64 {
+        return Ok(());
+    }
+    let mut ages = Vec::new();
+    for row in table.iter()? {
+        let (key, value) = row?;
+        // What cannot be read, of a later version perhaps, is not ours to forget.
+        if let Ok(value) = serde_json::from_slice(value.value()) {
+            ages.push((age(&value), key.value().to_owned()));
+        }
+    }
+    ages.sort();
+    let extra = ages.len().saturating_sub(max);
+    for (_, key) in &ages[..extra] {
+        table.remove(key.as_str())?;
+    }
     Ok(())
 }
 
@@ -189,7 +226,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::library::{Favourite, Visit};
+    use crate::store::library::Favourite;
     use crate::units::{ChannelId, Epoch};
 
     fn favourite(number: usize) -> Change {
@@ -253,6 +290,25 @@ mod tests {
             shelf.write(pair).unwrap();
         }
         assert_eq!(shelf.load().unwrap(), library);
+    }
+
+    #[test]
+    fn the_history_on_disk_keeps_the_newest_and_stays_small() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(folder.path()).unwrap();
+        let visits: Vec<Change> = (0..HISTORY_MAX as u64 + 100)
+            .map(|n| {
+                Change::Heard(Visit {
+                    link: format!("http://example/{n}"),
+                    last_unix_s: n,
+                    ..Visit::default()
+                })
+            })
+            .collect();
+        shelf.write(&visits).unwrap();
+        let kept = shelf.load().unwrap().history;
+        assert_eq!(kept.len(), HISTORY_MAX);
+        assert!(kept.values().all(|visit| visit.last_unix_s >= 100));
     }
 
     #[test]

@@ -76,6 +76,7 @@ fn row(says: &Announcement) -> Value {
         "language": says.language,
         "description": says.description,
         "title": says.title,
+        "contact": says.contact,
         "listeners": says.listeners,
         "relays": says.relays,
         "bitrate": says.bitrate_bps,

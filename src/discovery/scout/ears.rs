@@ -194,7 +194,7 @@ impl Scout {
         match read {
             Ok(listings) => {
                 self.origin(origin.clone()).trouble = None;
-                self.catalogue.set_foreign(origin.clone(), listings);
+                self.catalogue.set_foreign(origin.clone(), listings, unix_s());
             }
             Err(why) => self.origin(origin.clone()).trouble = Some((why, foreign::AGAIN)),
         }

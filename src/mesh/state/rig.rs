@@ -57,6 +57,7 @@ pub fn session_of(epoch: u64, stripes: u8, session_key: &SigningKey) -> Session 
         name: "Test".into(),
         genre: String::new(),
         description: String::new(),
+        private: false,
         signature: [0; 64],
     }
     .sign(&channel_key())

@@ -24,6 +24,7 @@ impl World {
             name: self.scenario.name.clone(),
             genre: String::new(),
             description: String::new(),
+            private: false,
             signature: [0; 64],
         };
         let channel = Hashing {
