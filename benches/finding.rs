@@ -6,7 +6,9 @@
 #[path = "../tests/on_air/rig.rs"]
 mod rig;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -16,19 +18,23 @@ use inonda::discovery::directory::follow::{self, News, Sink};
 use inonda::discovery::directory::ledger::{Ledger, Row};
 use inonda::discovery::directory::roll::{Roll, Rules};
 use inonda::discovery::directory::wire::{Frame, Question};
+use inonda::engine::node::{self, NodeConfig};
+use inonda::engine::{Command, FindingConfig, Handle};
 use inonda::net::{Endpoint, Identity};
 use inonda::units::{ChannelId, Codec, Epoch};
 use rig::{Lab, Node};
 use tokio::sync::mpsc;
 
 const MANY: u32 = 10_000;
+/// When all channels began, in Unix seconds.
+static START: OnceLock<u64> = OnceLock::new();
 
 fn main() {
     if !std::env::args().any(|arg| arg == "--bench") {
         // `cargo test --benches` builds and starts this; the figures take minutes.
         return;
     }
-    println!("| what | measured |\n|---|---|");
+    println!("| what | reach | measured |\n|---|---|---|");
     verify_and_store();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -40,8 +46,9 @@ fn main() {
     dht();
 }
 
-fn row(what: &str, measured: &str) {
-    println!("| {what} | {measured} |");
+/// One line of the table: what, how far it should reach, how far it reached.
+fn row(what: &str, reach: &str, measured: &str) {
+    println!("| {what} | {reach} | {measured} |");
 }
 
 fn now() -> u64 {
@@ -54,15 +61,20 @@ fn percentile(values: &mut [f64], share: f64) -> f64 {
 }
 
 fn signed(seed: u32) -> Signed {
+    said(seed, 0, true)
+}
+
+/// What a channel says so many seconds after its beginning.
+fn said(seed: u32, after: u64, on_air: bool) -> Signed {
     let mut secret = [9; 32];
     secret[..4].copy_from_slice(&seed.to_be_bytes());
     let key = SigningKey::from_bytes(&secret);
     let ip = Ipv4Addr::from(0x0a00_0000 + seed);
     Announcement {
         channel: ChannelId([0; 32]),
-        epoch: Epoch(now() * 1_000),
-        issued_unix_s: now(),
-        on_air: true,
+        epoch: Epoch(START.get_or_init(now).saturating_mul(1_000)),
+        issued_unix_s: START.get_or_init(now) + after,
+        on_air,
         name: format!("Radio number {seed}"),
         genre: "jazz, acoustic, late".into(),
         language: "en".into(),
@@ -105,6 +117,7 @@ fn verify_and_store() {
     let rate = all.len() as f64 / started.elapsed().as_secs_f64();
     row(
         &format!("announcements of {} B verified and stored, one thread", all[0].len()),
+        ">= 10,000 a second",
         &format!("{rate:.0} a second"),
     );
 }
@@ -185,6 +198,7 @@ async fn directory() {
     }
     row(
         "10,000 announcements over 4 lines, each answered once on disk",
+        "-",
         &format!("{:.1} s", started.elapsed().as_secs_f64()),
     );
     let mut times = Vec::new();
@@ -193,6 +207,7 @@ async fn directory() {
     }
     row(
         "full list of 10,000 to a new client, signatures verified, 10 times",
+        "<= 500 ms",
         &format!(
             "p50 {:.0} ms, max {:.0} ms",
             percentile(&mut times, 0.5),
@@ -204,6 +219,7 @@ async fn directory() {
         let (_, count) = full_list(other).await;
         row(
             &format!("channels that directory {at} has by exchange"),
+            "10,000",
             &format!("{count} (waited {:.1} s more)", started.elapsed().as_secs_f64()),
         );
     }
@@ -213,13 +229,15 @@ async fn directory() {
         .collect();
     row(
         "memory of three directories with 10,000 channels each",
+        "<= 64 MB",
         &sizes.join(", "),
     );
     change(&[first, second, third]).await;
     restart(&lab, one, first).await;
+    killed_while_announcing(&lab).await;
 }
 
-/// One channel announces at the first directory; every client of all three hears of it.
+/// One channel announces at the first directory, and ends; every client of all three hears of both.
 async fn change(directories: &[SocketAddr]) {
     let mut clients = Vec::new();
     for addr in directories.iter().cycle().take(30) {
@@ -241,12 +259,94 @@ async fn change(directories: &[SocketAddr]) {
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
     row(
-        "a change to the last of 30 clients of three directories, 5 times",
+        "a new channel to the last of 30 clients of three directories, 5 times",
+        "<= 10 s",
         &format!(
             "p50 {:.0} ms, max {:.0} ms",
             percentile(&mut times, 0.5),
             percentile(&mut times, 1.0)
         ),
+    );
+    ends(directories[0], &mut clients).await;
+}
+
+/// Goodbyes of the channels that came last.
+async fn ends(first: SocketAddr, clients: &mut [mpsc::Receiver<News>]) {
+    let mut times = Vec::new();
+    for turn in 0..5 {
+        let started = Instant::now();
+        let line = client().ask(first).await.unwrap();
+        let goodbye = Question::Announce(said(MANY + turn, 1, false).bytes);
+        assert_eq!(
+            Frame::decode(&line.ask_once(&goodbye.encode()).await.unwrap()).unwrap(),
+            Frame::Taken
+        );
+        for news in &mut *clients {
+            let over = |news: &News| !news.gone.is_empty() || news.listed.iter().any(|signed| !signed.says.on_air);
+            while !over(&news.recv().await.unwrap()) {}
+        }
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    row(
+        "the end of a channel to the last of 30 clients of three directories, 5 times",
+        "<= 10 s",
+        &format!(
+            "p50 {:.0} ms, max {:.0} ms",
+            percentile(&mut times, 0.5),
+            percentile(&mut times, 1.0)
+        ),
+    );
+}
+
+/// What was answered before the kill must be there after it.
+async fn killed_while_announcing(lab: &Lab) {
+    let (node, addr) = start_directory(lab, "killed", &[]);
+    let answered = Arc::new(Mutex::new(BTreeSet::new()));
+    let line = client().ask(addr).await.unwrap();
+    let tasks: Vec<_> = (0..8)
+        .map(|part| {
+            let (line, answered) = (line.clone(), Arc::clone(&answered));
+            tokio::spawn(async move {
+                for seed in (part..MANY).step_by(8) {
+                    let signed = signed(seed);
+                    let answer = line.ask_once(&Question::Announce(signed.bytes).encode()).await;
+                    if !answer.is_ok_and(|answer| Frame::decode(&answer) == Ok(Frame::Taken)) {
+                        return;
+                    }
+                    answered.lock().unwrap().insert(signed.says.channel);
+                }
+            })
+        })
+        .collect();
+    while answered.lock().unwrap().len() < 1_500 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    node.signal("KILL");
+    drop(node);
+    for task in tasks {
+        task.abort();
+    }
+    let before = answered.lock().unwrap().clone();
+    let args = ["directory", "--bind", &addr.to_string(), "--no-dht", "--no-probe"];
+    let mut again = lab.start("killed", &args);
+    again.wait("ready");
+    let mut news = follow(addr).await;
+    let mut there = BTreeSet::new();
+    loop {
+        let part = news.recv().await.unwrap();
+        there.extend(part.listed.iter().map(|signed| signed.says.channel));
+        if part.whole.is_some() {
+            break;
+        }
+    }
+    row(
+        &format!(
+            "killed with -9 while announcements come, after {} were answered",
+            before.len()
+        ),
+        "0 lost",
+        &format!("{} lost", before.difference(&there).count()),
     );
 }
 
@@ -262,42 +362,74 @@ async fn restart(lab: &Lab, one: Node, addr: SocketAddr) {
     let ready = started.elapsed().as_secs_f64();
     let (_, count) = full_list(addr).await;
     row(
-        "a directory of 10,005 killed with -9 and started again",
+        "a directory of 10,000 killed with -9 and started again",
+        "0 lost",
         &format!(
             "{} lost, ready after {ready:.1} s",
-            (MANY as usize + 5).saturating_sub(count)
+            (MANY as usize).saturating_sub(count)
         ),
     );
 }
 
+/// A list that runs on the local network: channels come, end, and crash.
 fn local_network() {
     let lab = Lab::new();
-    let mut times = Vec::new();
-    for turn in 0..5 {
+    let mut list = node::start(NodeConfig {
+        identity: Identity::generate().unwrap(),
+        bind: "127.0.0.1:0".parse().unwrap(),
+        peers: Vec::new(),
+        upload_bps: Some(0),
+        state: Some(lab.path("state-list")),
+        finding: Some(FindingConfig {
+            lan: true,
+            browse: true,
+            ..FindingConfig::default()
+        }),
+        snapshots: true,
+        line: None,
+    })
+    .unwrap();
+    let until = |list: &Handle, name: &str, there: bool| {
+        let started = Instant::now();
+        while list.snapshot().listings.iter().any(|row| row.name == name) != there {
+            assert!(started.elapsed() < Duration::from_secs(60), "{name} stays as it is");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        started.elapsed().as_secs_f64() * 1_000.0
+    };
+    let (mut came, mut ended, mut crashed) = (Vec::new(), Vec::new(), Vec::new());
+    for turn in 0..10 {
         let name = format!("LAN {turn}");
         let mut host = lab.start_as_is(
             &format!("host-{turn}"),
             &["host", &name, "--tone", "--bind", "127.0.0.1:0", "--no-dht"],
         );
         host.wait("on_air");
-        let started = Instant::now();
-        let mut listener = lab.start_as_is(
-            &format!("listener-{turn}"),
-            &["listen", &name, "--output", "null", "--no-dht", "--bind", "127.0.0.1:0"],
-        );
-        listener.wait("joined");
-        times.push(started.elapsed().as_secs_f64() * 1_000.0);
-        listener.stop();
-        host.stop();
+        came.push(until(&list, &name, true));
+        if turn % 2 == 0 {
+            let started = Instant::now();
+            host.stop();
+            until(&list, &name, false);
+            ended.push(started.elapsed().as_secs_f64() * 1_000.0);
+        } else {
+            host.signal("KILL");
+            crashed.push(until(&list, &name, false));
+        }
     }
-    row(
-        "a channel that has just gone on air on the LAN: `listen NAME` started to first sample, 5 times",
-        &format!(
-            "p50 {:.0} ms, max {:.0} ms",
-            percentile(&mut times, 0.5),
-            percentile(&mut times, 1.0)
+    for (what, reach, times) in [
+        (
+            "a new channel on the LAN to a list that runs, 10 times",
+            "<= 2 s",
+            &mut came,
         ),
-    );
+        ("its end to that list, 5 times", "<= 5 s", &mut ended),
+        ("its host killed with -9 to that list, 5 times", "<= 5 s", &mut crashed),
+    ] {
+        let (middle, most) = (percentile(times, 0.5), percentile(times, 1.0));
+        row(what, reach, &format!("p50 {middle:.0} ms, max {most:.0} ms"));
+    }
+    let _ = list.send(Command::Quit);
+    while list.blocking_event().is_some() {}
 }
 
 /// A bare ID over a test network of 100 nodes.
@@ -336,6 +468,7 @@ fn dht() {
     }
     row(
         "bare ID to first sample over the DHT, 100 nodes, 20 times",
+        "p95 <= 2 s",
         &format!(
             "p50 {:.0} ms, p95 {:.0} ms",
             percentile(&mut times, 0.5),
