@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
@@ -55,11 +56,36 @@ pub struct Track {
     raw: Vec<f32>,
     frames: u64,
     length_frames: Option<u64>,
+    lead: Lead,
     title: Option<String>,
     /// Broken packets in a row, and in all.
     broken: u32,
     broken_in_all: u64,
     is_file: bool,
+}
+
+/// Frames at the beginning that only bring the decoder in step. The Opus decoder leaves them out of the first packet alone,
+/// and a file that was cut out of a stream has many packets of them.
+#[derive(Clone, Copy)]
+enum Lead {
+    /// Nothing was decoded yet.
+    Announced(u64),
+    Left(u64),
+}
+
+impl Lead {
+    /// How many of `frames`, which a packet of `length` gave, are to be left out.
+    fn take(&mut self, length: u64, frames: usize) -> usize {
+        let (skip, left) = match *self {
+            Lead::Announced(all) => (0, all.saturating_sub(length)),
+            Lead::Left(left) => {
+                let skip = left.min(frames as u64);
+                (skip as usize, left - skip)
+            }
+        };
+        *self = Lead::Left(left);
+        skip
+    }
 }
 
 impl Track {
@@ -119,7 +145,13 @@ impl Track {
     }
 
     fn from_format(mut format: Box<dyn FormatReader>) -> Result<Track, DecodeError> {
-        let (decoder, track_id, rate_hz, length_frames) = choose(format.as_ref())?;
+        let Chosen {
+            decoder,
+            track_id,
+            rate_hz,
+            length_frames,
+            lead,
+        } = choose(format.as_ref())?;
         let title = format.metadata().skip_to_latest().and_then(title_of);
         Ok(Track {
             format,
@@ -130,6 +162,7 @@ impl Track {
             raw: Vec::new(),
             frames: 0,
             length_frames,
+            lead,
             title,
             broken: 0,
             broken_in_all: 0,
@@ -180,15 +213,19 @@ impl Track {
                 continue;
             }
             match self.decoder.decode(&packet) {
-                Ok(sound) if sound.frames() > 0 => {
+                Ok(sound) => {
+                    let skip = self.lead.take(packet.dur.get(), sound.frames());
+                    if sound.frames() == skip {
+                        continue;
+                    }
                     self.broken = 0;
                     self.rate_hz = sound.spec().rate().max(1);
                     sound.copy_to_vec_interleaved(&mut self.raw);
-                    self.frames += sound.frames() as u64;
-                    self.mixdown.apply(&self.raw, sound.spec().channels(), out);
+                    self.frames += (sound.frames() - skip) as u64;
+                    let channels = sound.spec().channels();
+                    self.mixdown.apply(&self.raw[skip * channels.count()..], channels, out);
                     return Ok(true);
                 }
-                Ok(_) => {}
                 Err(Error::ResetRequired) => self.decoder.reset(),
                 Err(e) => self.tolerate(&e)?,
             }
@@ -224,9 +261,10 @@ impl Track {
 
     /// A chained stream goes on with other parameters.
     fn renew(&mut self) -> Result<(), DecodeError> {
-        let (decoder, track_id, rate_hz, length_frames) = choose(self.format.as_ref())?;
-        (self.decoder, self.track_id, self.rate_hz) = (decoder, track_id, rate_hz);
-        self.length_frames = length_frames.map(|frames| frames + self.frames);
+        let chosen = choose(self.format.as_ref())?;
+        (self.decoder, self.track_id, self.rate_hz) = (chosen.decoder, chosen.track_id, chosen.rate_hz);
+        self.length_frames = chosen.length_frames.map(|frames| frames + self.frames);
+        self.lead = chosen.lead;
         self.title = self
             .format
             .metadata()
@@ -249,7 +287,13 @@ impl Track {
     }
 }
 
-type Chosen = (Box<dyn AudioDecoder>, u32, u32, Option<u64>);
+struct Chosen {
+    decoder: Box<dyn AudioDecoder>,
+    track_id: u32,
+    rate_hz: u32,
+    length_frames: Option<u64>,
+    lead: Lead,
+}
 
 fn choose(format: &dyn FormatReader) -> Result<Chosen, DecodeError> {
     let track = format.default_track(TrackType::Audio).ok_or(DecodeError::NoSound)?;
@@ -264,7 +308,18 @@ fn choose(format: &dyn FormatReader) -> Result<Chosen, DecodeError> {
         .sample_rate
         .or(params.sample_rate)
         .unwrap_or(crate::units::SAMPLE_RATE);
-    Ok((decoder, track.id, rate_hz, track.num_frames))
+    let lead = if params.codec == CODEC_ID_OPUS {
+        track.delay.unwrap_or(0)
+    } else {
+        0
+    };
+    Ok(Chosen {
+        decoder,
+        track_id: track.id,
+        rate_hz,
+        length_frames: track.num_frames,
+        lead: Lead::Announced(u64::from(lead)),
+    })
 }
 
 fn unsupported(error: &Error) -> DecodeError {
