@@ -66,6 +66,8 @@ pub struct Player {
     error_s: f64,
     gate: Ramp,
     volume: Ramp,
+    /// The slow fade of a sleep timer, which leaves the volume as it is.
+    dusk: Ramp,
     percent: u8,
     muted: bool,
     /// Packets missing in a row.
@@ -114,6 +116,7 @@ impl Player {
             error_s: 0.0,
             gate: Ramp::new(0.0, RAMP_SECONDS, output_rate_hz),
             volume: Ramp::new(1.0, RAMP_SECONDS, output_rate_hz),
+            dusk: Ramp::new(1.0, RAMP_SECONDS, output_rate_hz),
             percent: 100,
             muted: false,
             missing: 0,
@@ -196,14 +199,15 @@ impl Player {
         let silent_before = self.silent_frames;
         let ear = now + output_latency;
         self.steer(out.len() / CHANNELS, ear);
-        self.change_mode(ear);
+        self.change_mode(ear, &mut rendered);
         let step = f64::from(SAMPLE_RATE) / f64::from(self.output_rate_hz) * (1.0 + self.speed);
         for frame in out.chunks_exact_mut(CHANNELS) {
             let [left, right] = match self.mode {
                 Mode::Playing | Mode::Ending => self.next_frame(step, ear, &mut rendered),
                 Mode::Waiting | Mode::Paused | Mode::Ended => [0.0; CHANNELS],
             };
-            let gain = self.gate.next() * self.volume.next();
+            let dusk = self.dusk.next();
+            let gain = self.gate.next() * self.volume.next() * dusk * dusk;
             frame[0] = (left * gain).clamp(-1.0, 1.0);
             frame[1] = (right * gain).clamp(-1.0, 1.0);
         }
@@ -224,6 +228,13 @@ impl Player {
     pub fn set_muted(&mut self, muted: bool) {
         self.muted = muted;
         self.apply_volume();
+    }
+
+    /// Fades to nothing over this time, whatever the volume is and becomes; `None` brings the sound back at once.
+    pub fn set_fading(&mut self, over: Option<Duration>) {
+        let seconds = over.map_or(RAMP_SECONDS, |over| over.as_secs_f32());
+        self.dusk.retune(seconds, self.output_rate_hz);
+        self.dusk.go_to(if over.is_some() { 0.0 } else { 1.0 });
     }
 
     /// Fades out and stops decoding, or joins the present again. Packets for recording keep coming.

@@ -6,7 +6,7 @@ mod wav;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use ogg::OggWriter;
+pub use ogg::{About, OggWriter};
 pub use wav::WavWriter;
 
 /// A recording that failed; what was written before stays playable.
@@ -14,6 +14,8 @@ pub use wav::WavWriter;
 pub enum SinkError {
     #[error("cannot create {}: {reason}; choose another place", path.display())]
     Create { path: PathBuf, reason: String },
+    #[error("{} is there already and stays as it is; choose another name", path.display())]
+    Exists { path: PathBuf },
     #[error("the disk is full, {} ends here; free some space or choose another disk", path.display())]
     Full { path: PathBuf },
     #[error("cannot write {}: {reason}; check the disk it is on", path.display())]

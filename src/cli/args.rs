@@ -229,12 +229,12 @@ pub struct HearArgs {
     /// Offer what is heard to any player, as http://ADDR:PORT/NAME.opus, .m3u, .pls and .m3u8
     #[arg(long, value_name = "ADDR:PORT")]
     pub http: Option<SocketAddr>,
-    /// Wanted delay from the host's sound to your ear
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_delay)]
-    pub delay: Duration,
-    /// Loudness in percent
-    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub volume: u8,
+    /// Wanted delay from the host's sound to your ear [default: 2s]
+    #[arg(long, value_name = "TIME", value_parser = parse_delay)]
+    pub delay: Option<Duration>,
+    /// Loudness in percent [default: 100, or what was kept for the channel]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub volume: Option<u8>,
 }
 
 #[derive(Clone, Debug, Args)]

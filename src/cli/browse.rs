@@ -27,10 +27,10 @@ pub fn run(args: &NodeArgs, hear: &HearArgs, everywhere: &Everywhere) -> Result<
         Some(folders::state(everywhere)?),
         true,
     )?;
-    let _ = handle.send(Command::SetVolume(hear.volume));
+    let _ = handle.send(Command::SetVolume(hear.volume.unwrap_or(100)));
     let options = tui::Options {
         studio: Some(host::studio(everywhere)),
-        ..listen::heard_as(tui::Options::browsing(), hear)
+        ..listen::heard_as(tui::Options::browsing(), args.upload, hear)
     };
     session::watch(handle, everywhere, folders::furnish(options, everywhere))
 }

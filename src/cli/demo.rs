@@ -60,7 +60,7 @@ pub fn run(args: &DemoArgs, everywhere: &Everywhere) -> Result<(), Failure> {
         hear.outputs = vec![OutputTarget::DeviceIfAny];
     }
     listen::hear(&listener, link.into(), &hear);
-    let options = folders::furnish(listen::heard_as(tui::Options::demo(), &hear), everywhere);
+    let options = folders::furnish(listen::heard_as(tui::Options::demo(), None, &hear), everywhere);
     let ended = session::show(listener, everywhere, options);
     for handle in relays.iter().chain([&host]) {
         let _ = handle.send(Command::Quit);

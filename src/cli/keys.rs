@@ -38,8 +38,11 @@ pub fn run(out: &mut dyn Write, config: Option<&Path>, preset: Option<&str>, jso
     } else {
         sheet(out, &bindings)?;
     }
-    for told in told.iter().filter(|_| !json) {
-        writeln!(out, "{told}")?;
+    for told in &told {
+        match json {
+            true => writeln!(out, "{}", json!({"warning": told}))?,
+            false => writeln!(out, "{told}")?,
+        }
     }
     Ok(!told.is_empty())
 }
@@ -75,7 +78,7 @@ fn sheet(out: &mut dyn Write, bindings: &Bindings) -> io::Result<()> {
     }
     writeln!(
         out,
-        "\nkeys.toml: preset = \"vim\", and under [keys] lines such as \"F2\" = \"theme nord\" or \"x x\" = \"studio.end\""
+        "\nkeys.toml: preset = \"vim\", and under [keys] lines such as \"F2\" = \"theme nord\", \"x x\" = \"studio.end\" or \"m\" = \"not mute\""
     )
 }
 

@@ -27,17 +27,23 @@ pub fn run(args: &ListenArgs, everywhere: &Everywhere) -> Result<(), Failure> {
     hear(&handle, target, &args.hear);
     let options = tui::Options {
         studio: Some(host::studio(everywhere)),
-        ..heard_as(tui::Options::listening(), &args.hear)
+        ..heard_as(tui::Options::listening(), args.node.upload, &args.hear)
     };
     session::show(handle, everywhere, folders::furnish(options, everywhere))
 }
 
 /// Tells the terminal interface how channels chosen in it are heard.
-pub fn heard_as(options: tui::Options, hear: &HearArgs) -> tui::Options {
+pub fn heard_as(options: tui::Options, upload: Option<u64>, hear: &HearArgs) -> tui::Options {
     tui::Options {
         hearing: tui::Hearing {
-            delay: hear.delay,
+            delay: hear.delay.unwrap_or(tui::DELAY),
             outputs: hear.outputs.clone(),
+            volume: hear.volume,
+        },
+        given: tui::Given {
+            delay: hear.delay.is_some(),
+            output: !hear.outputs.is_empty(),
+            upload: upload.is_some(),
         },
         ..options
     }
@@ -63,11 +69,11 @@ pub fn for_output(hear: &HearArgs, everywhere: &Everywhere) -> Result<Everywhere
 /// Asks a node to play a channel.
 pub fn hear(handle: &Handle, target: Target, hear: &HearArgs) {
     // A command is refused only by an engine that has stopped, and then its events say why.
-    let _ = handle.send(Command::SetVolume(hear.volume));
+    let _ = handle.send(Command::SetVolume(hear.volume.unwrap_or(100)));
     let _ = handle.send(Command::Listen(Listen {
         target,
         http: hear.http,
-        delay: hear.delay,
+        delay: hear.delay.unwrap_or(tui::DELAY),
         outputs: hear.outputs.clone(),
     }));
 }

@@ -110,7 +110,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
 fn run(cli: Cli) -> Result<(), Failure> {
     let everywhere = &cli.everywhere;
     match cli.command {
-        None if draws(everywhere) || everywhere.plain => browse::run(&cli.node, &cli.hear, everywhere),
+        // Without a terminal that can be drawn on, the same is offered as lines.
+        None if !everywhere.json => browse::run(&cli.node, &cli.hear, everywhere),
         None => {
             Cli::command().print_help().map_err(anyhow::Error::from)?;
             Ok(())
@@ -145,8 +146,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 preset.as_deref(),
                 everywhere.json,
             )
-            .map(|_trouble| ())
             .map_err(|error| Failure::new(error.to_string(), "`inonda keys` prints those in force"))
+            .and_then(|trouble| match trouble {
+                true => Err(Failure::new(
+                    "some lines of keys.toml cannot be used as they are",
+                    "mend the lines named above",
+                )),
+                false => Ok(()),
+            })
         }
         Some(Sub::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "inonda", &mut std::io::stdout());

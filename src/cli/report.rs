@@ -64,6 +64,8 @@ fn as_json(event: &Event) -> Option<Value> {
         Event::Joined { channel, startup } => {
             json!({"event": "joined", "channel": channel.to_string(), "startup_ms": millis(*startup)})
         }
+        Event::Recorded { channel, view } => json!({"event": "recorded", "channel": channel.to_string(),
+            "place": view.place, "bytes": view.bytes, "files": view.pieces}),
         Event::Title { channel, title } => json!({"event": "title", "channel": channel.to_string(), "title": title}),
         Event::Stats(view) => statistics("stats", view),
         Event::ParentChanged {
@@ -160,6 +162,7 @@ fn as_lines(event: &Event, quiet: bool) -> std::io::Result<()> {
         _ if quiet => Ok(()),
         Event::Published { http } => line(&format!("over HTTP: http://{http}/")),
         Event::Joined { startup, .. } => line(&format!("joined after {} ms", startup.as_millis())),
+        Event::Recorded { view, .. } => line(&format!("recorded {} to {}", bytes(view.bytes), view.place)),
         Event::Title { title, .. } => line(&format!("now: {title}")),
         Event::OffAir { reason, .. } => line(&format!("off air: {reason}")),
         Event::Summary(view) => line(&summary(view)),

@@ -27,6 +27,7 @@ impl Engine {
             Command::CancelJoin => self.cancel_join(),
             Command::SetVolume(percent) => self.set_sound(|sound| sound.volume = percent.min(100)),
             Command::SetMuted(muted) => self.set_sound(|sound| sound.muted = muted),
+            Command::Fade(over) => self.to_listener(|| Feed::Fade(over)),
             Command::SetPaused(paused) => self.set_sound(|sound| sound.paused = paused),
             Command::SetSpectrum(on) => self.set_sound(|sound| sound.spectrum = on),
             Command::SetUpload(bits_per_second) => {
@@ -41,7 +42,7 @@ impl Engine {
             Command::SetTitle(title) => self.to_broadcast(|| broadcast::Order::Title(title.clone())),
             Command::Recast { channel, on } => self.recast(channel, on),
             Command::Skip => self.to_broadcast(|| broadcast::Order::Skip),
-            Command::Record(path) => self.to_listener(|| Feed::Record(path.clone())),
+            Command::Record(wanted) => self.to_listener(|| Feed::Record(wanted.clone())),
             Command::AddPeers(addrs) => self.each_mesh(|| Input::AddAddrs { addrs: addrs.clone() }),
             Command::SetFavourite { link, name, on } => self.set_favourite(link, name, on),
             Command::SetHidden { link, on } => self.set_hidden(&link, on),
@@ -123,6 +124,7 @@ impl Engine {
                 }
                 self.finish(channel);
             }
+            Report::Recorded { channel, view } => self.tell(Event::Recorded { channel, view }),
             Report::Notice { level, message, hint } => self.notice(level, message, hint),
             Report::Failed {
                 channel,

@@ -15,7 +15,7 @@ use crate::engine::ending::{LastWord, Stop};
 use crate::engine::event::Level;
 use crate::engine::handle::LevelsCell;
 use crate::engine::programme::{self, Ready};
-use crate::engine::recording::Recorder;
+use crate::engine::recording::{self, Recorder};
 use crate::engine::report::Report;
 use crate::units::{ChannelId, PACKET_SAMPLES, PACKET_TIME, SAMPLE_RATE};
 
@@ -240,6 +240,7 @@ impl OnAir {
         if let Some(recorder) = &mut self.recorder {
             recorder.packet(Some(&framed.packet));
         }
+        recording::settle(&mut self.recorder, self.channel, &self.reports);
         self.packets += 1;
         if let Some(payload) = framed.chunk {
             let _ = self.reports.blocking_send(Report::Payload {
@@ -344,7 +345,7 @@ impl OnAir {
             self.publish();
         }
         if let Some(recorder) = self.recorder.take() {
-            recorder.finish();
+            recorder.close(self.channel, &self.reports);
         }
         std::thread::sleep(LINGER);
     }

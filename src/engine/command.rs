@@ -31,6 +31,8 @@ pub enum Command {
     /// Percent of full scale, 0 to 100.
     SetVolume(u8),
     SetMuted(bool),
+    /// Let the sound fade to nothing over this time without touching the volume, as before sleep; `None` brings it back.
+    Fade(Option<Duration>),
     /// Stop the sound and keep relaying; playing again joins the present, not the past.
     SetPaused(bool),
     /// Bits a second for everything this node passes on; zero is listen only.
@@ -50,8 +52,8 @@ pub enum Command {
     Skip,
     /// Compute [`crate::engine::snapshot::Levels::bands`] (costs an FFT thirty times a second).
     SetSpectrum(bool),
-    /// Keep what is heard, as it came, in this file (Ogg Opus or FLAC); `None` stops.
-    Record(Option<PathBuf>),
+    /// Keep what is heard, as it came; `None` stops.
+    Record(Option<Recording>),
     /// Marks a channel or station; `link` as its listing has it.
     SetFavourite {
         link: String,
@@ -81,6 +83,30 @@ pub struct Listen {
     pub http: Option<SocketAddr>,
     /// Where the sound goes; the default device when empty.
     pub outputs: Vec<OutputTarget>,
+}
+
+/// What is kept of what is heard, and where. Ogg files, Opus or FLAC; none is ever written over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// A file, which gets an extension if it has none; with `split`, the folder of the pieces.
+    pub place: PathBuf,
+    /// A file a title.
+    pub split: bool,
+    /// The day, for the tags, as `2026-11-25`.
+    pub date: String,
+}
+
+impl Recording {
+    /// A station's or a title's name as part of a file's name: short, on one line, and nothing that leaves its folder.
+    pub fn stem(name: &str) -> String {
+        let is_kept = |c: char| c.is_alphanumeric() || " -–_.,".contains(c);
+        let kept = name.chars().map(|c| if is_kept(c) { c } else { '_' }).take(60);
+        let kept: String = kept.collect();
+        match kept.trim_matches(['.', ' ']) {
+            "" => "inonda".to_owned(),
+            kept => kept.to_owned(),
+        }
+    }
 }
 
 /// One place where sound goes.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::engine::snapshot::ChannelView;
+use crate::engine::snapshot::{ChannelView, RecordingView};
 use crate::units::{ChannelId, PeerId};
 
 /// Something that happened.
@@ -24,6 +24,8 @@ pub enum Event {
     Joined { channel: ChannelId, startup: Duration },
     /// The title that is now heard.
     Title { channel: ChannelId, title: String },
+    /// A recording was closed, because a person said so, the channel was left or the disk failed; this much of it is kept.
+    Recorded { channel: ChannelId, view: RecordingView },
     /// Each second, for each channel.
     Stats(Box<ChannelView>),
     ParentChanged {

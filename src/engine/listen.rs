@@ -1,7 +1,6 @@
 //! The listener's sound thread: chunks in, jitter buffer and decoder, sound out at the pace of the output.
 #![allow(clippy::disallowed_methods, reason = "sound threads live on the system's clock")]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -11,11 +10,11 @@ use tokio::sync::mpsc;
 use crate::audio::level::{Levels, Meter};
 use crate::audio::player::{Player, PlayerStats, Rendered, State};
 use crate::engine::clock;
-use crate::engine::command::Listen;
+use crate::engine::command::{Listen, Recording};
 use crate::engine::ending::{LastWord, Stop};
 use crate::engine::handle::LevelsCell;
 use crate::engine::output::{Interrupted, Outputs};
-use crate::engine::recording::Recorder;
+use crate::engine::recording::{self, Recorder};
 use crate::engine::report::Report;
 use crate::engine::snapshot::{PlayerState, PlayerView};
 use crate::engine::state::Sound;
@@ -45,7 +44,8 @@ pub enum Feed {
     Session(Arc<Session>),
     Chunk(Arc<Chunk>),
     Sound(Sound),
-    Record(Option<PathBuf>),
+    Fade(Option<Duration>),
+    Record(Option<Recording>),
     /// The host said goodbye: play what is left.
     End,
 }
@@ -120,6 +120,7 @@ struct Playing {
     metered_until: Time,
     view_due: Time,
     codec: Option<Codec>,
+    station: String,
     heard: bool,
     played_out: bool,
 }
@@ -150,6 +151,7 @@ impl Playing {
             metered_until: Time::ZERO,
             view_due: Time::ZERO,
             codec: None,
+            station: String::new(),
             heard: false,
             played_out: false,
         }
@@ -199,7 +201,12 @@ impl Playing {
                     player.set_paused(sound.paused);
                 }
             }
-            Feed::Record(path) => self.record(path),
+            Feed::Fade(over) => {
+                if let Some(player) = &mut self.player {
+                    player.set_fading(over);
+                }
+            }
+            Feed::Record(wanted) => self.record(wanted.as_ref()),
             Feed::End => {
                 if let Some(player) = &mut self.player {
                     player.end();
@@ -243,17 +250,21 @@ impl Playing {
         if let Some(player) = &mut self.player {
             player.set_keep_played(keeps);
         }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.session(session.codec);
+        }
         self.codec = Some(session.codec);
+        self.station.clone_from(&session.name);
     }
 
-    fn record(&mut self, path: Option<PathBuf>) {
+    fn record(&mut self, wanted: Option<&Recording>) {
         if let Some(recorder) = self.recorder.take() {
-            recorder.finish();
+            recorder.close(self.channel, &self.reports);
         }
-        let (Some(path), Some(codec)) = (path, self.codec) else {
+        let (Some(wanted), Some(codec)) = (wanted, self.codec) else {
             return;
         };
-        match Recorder::create(&path, codec) {
+        match Recorder::begin(wanted, codec, &self.station) {
             Ok(mut recorder) => {
                 if let Some(player) = &mut self.player {
                     player.set_keep_played(true);
@@ -265,6 +276,7 @@ impl Playing {
                 let _ = self.reports.blocking_send(trouble.into_notice());
             }
         }
+        self.view_due = Time::ZERO;
     }
 
     /// Renders as much as the outputs want and hands it to them.
@@ -315,9 +327,6 @@ impl Playing {
             if let Some(tap) = &self.tap {
                 tap.about(|about| about.title.clone_from(&title));
             }
-            if let Some(recorder) = &mut self.recorder {
-                recorder.title(&title);
-            }
             let _ = self.reports.blocking_send(Report::Title {
                 channel: self.channel,
                 title,
@@ -330,6 +339,9 @@ impl Playing {
         let Some(player) = &mut self.player else { return };
         while let Some(played) = player.poll_played() {
             if let Some(recorder) = &mut self.recorder {
+                if let Some(title) = &played.title {
+                    recorder.title(title);
+                }
                 recorder.packet(played.packet.as_ref());
             }
             if let Some(tap) = &self.tap {
@@ -337,12 +349,7 @@ impl Playing {
             }
             self.outputs.packet(played.packet.as_ref());
         }
-        if self.recorder.as_ref().is_some_and(Recorder::failed) {
-            let trouble = self.recorder.take().map(Recorder::finish);
-            if let Some(Some(trouble)) = trouble {
-                let _ = self.reports.blocking_send(trouble.into_notice());
-            }
-        }
+        recording::settle(&mut self.recorder, self.channel, &self.reports);
     }
 
     fn tell_levels(&mut self, now: Time) {
@@ -405,10 +412,7 @@ impl Playing {
             volume: self.sound.volume,
             muted: self.sound.muted,
             paused: self.sound.paused,
-            recording: self
-                .recorder
-                .as_ref()
-                .map(|recorder| recorder.path().display().to_string()),
+            recording: self.recorder.as_ref().map(Recorder::view),
         }
     }
 
@@ -439,7 +443,7 @@ impl Playing {
         // What has ended has no level any more.
         self.levels.set(Levels::default());
         if let Some(recorder) = self.recorder.take() {
-            recorder.finish();
+            recorder.close(self.channel, &self.reports);
         }
         if let Err(trouble) = self.outputs.finish() {
             let _ = self.reports.blocking_send(trouble.into_notice());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::engine::event::Level;
-use crate::engine::snapshot::PlayerView;
+use crate::engine::snapshot::{PlayerView, RecordingView};
 use crate::units::{ChannelId, Time};
 
 /// One message of a thread to the engine.
@@ -47,6 +47,8 @@ pub enum Report {
     Closed { channel: ChannelId },
     /// The output is flushed and every file is closed.
     ListenEnded { channel: ChannelId },
+    /// A recording is over, for whatever reason.
+    Recorded { channel: ChannelId, view: RecordingView },
     /// A person should see this.
     Notice {
         level: Level,

@@ -130,7 +130,17 @@ pub struct PlayerView {
     pub volume: u8,
     pub muted: bool,
     pub paused: bool,
-    pub recording: Option<String>,
+    pub recording: Option<RecordingView>,
+}
+
+/// A recording that is going on, or was closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordingView {
+    /// The file, or the folder when it is one file a title.
+    pub place: String,
+    pub bytes: u64,
+    /// Files begun.
+    pub pieces: u32,
 }
 
 /// What the player is doing.

@@ -126,6 +126,11 @@ actions! {
         Hide "hide" ["B"] "hide this channel";
         ShowHidden "hidden" ["."] "show hidden";
     }
+    Scope::On(Screen::NowPlaying) => {
+        SearchTitle "title.search" ["Enter"] "search the web for the title";
+        TitleOlder "title.older" ["<"] "the title before";
+        TitleNewer "title.newer" [">"] "the title after";
+    }
     Scope::On(Screen::Mesh) => {
         Inspect "mesh.inspect" ["Enter"] "inspect";
         MeshRight "mesh.right" ["l"] "to those you feed";
@@ -158,7 +163,7 @@ actions! {
         Volume "volume" [] "set the volume" (Needed("60"));
         FavouriteBefore "favourite.previous" ["["] "previous favourite";
         FavouriteAfter "favourite.next" ["]"] "next favourite";
-        Record "record" ["r"] "record" (Optional("<file>"));
+        Record "record" ["r"] "record, or close it" (Optional("split"));
         TagTitle "tag" ["*"] "tag the current title";
         Visualiser "visualiser" ["v"] "spectrum on, off";
         VisualiserStyle "visualiser.style" ["V"] "its style";
@@ -194,6 +199,8 @@ actions! {
         Help "help" ["?"] "help";
         Theme "theme" ["t"] "theme, live preview" (Optional("nord"));
         Settings "settings" [","] "settings";
+        Output "output" [] "where the sound goes" (Optional("device"));
+        Delay "delay" [] "seconds behind the host" (Optional("2"));
         Keys "keys" [] "keys: change, or find conflicts";
         ReleaseMouse "mouse" ["M"] "release the mouse";
         Copy "copy" ["y"] "copy the link, title or line";

@@ -20,24 +20,33 @@ pub struct HeardTitle {
 #[derive(Clone, Debug, Default)]
 pub struct Heard {
     pub titles: VecDeque<HeardTitle>,
+    /// The title that is looked at, counted from the newest.
+    pub selected: usize,
+    /// Channel and title of what is heard in this visit; the newest line may be of an earlier one.
+    now: Option<(String, String)>,
     /// Something changed since the last time it was saved.
     pub unsaved: bool,
 }
 
 impl Heard {
-    /// Adds a title unless it is the one already heard; empty titles are no titles.
+    /// Adds a title unless it is the one being heard; empty titles are no titles.
     pub fn add(&mut self, unix_s: u64, channel: &str, title: &str) {
         let (channel, title) = (clean(channel), clean(title));
-        if title.is_empty()
-            || self
-                .titles
-                .back()
-                .is_some_and(|last| last.title == title && last.channel == channel)
-        {
+        let now = (channel, title);
+        if self.now.as_ref() == Some(&now) {
+            return;
+        }
+        let (channel, title) = now.clone();
+        self.now = Some(now);
+        if title.is_empty() {
             return;
         }
         if self.titles.len() == TITLES_MAX {
             self.titles.pop_front();
+        }
+        // Who looks at an older title goes on looking at it.
+        if self.selected > 0 {
+            self.selected = (self.selected + 1).min(self.titles.len());
         }
         self.titles.push_back(HeardTitle {
             unix_s,
@@ -46,6 +55,18 @@ impl Heard {
             tagged: false,
         });
         self.unsaved = true;
+    }
+
+    /// Nothing is heard any more: the same title later is another hearing of it.
+    pub fn silence(&mut self) {
+        self.now = None;
+    }
+
+    /// The title that is heard now, when there is one.
+    pub fn current(&self) -> Option<&HeardTitle> {
+        let (channel, title) = self.now.as_ref()?;
+        let newest = self.titles.back()?;
+        (newest.channel == *channel && newest.title == *title).then_some(newest)
     }
 
     /// Turns the star of a title, counted from the newest.
@@ -107,13 +128,28 @@ mod tests {
         let mut heard = Heard::default();
         heard.add(1, "Jazz\tFM", "Waltz for Debby");
         heard.add(2, "Jazz FM", "Waltz for Debby");
-        heard.add(3, "Jazz FM", "");
         heard.add(3, "Jazz FM", "雨のブルース");
         heard.tag(0);
         let again = Heard::read(&heard.write());
         assert_eq!(again.titles, heard.titles);
         assert_eq!(again.titles.len(), 2);
         assert!(again.titles[1].tagged);
+    }
+
+    #[test]
+    fn the_last_visits_title_is_not_the_one_heard_now() {
+        let mut before = Heard::default();
+        before.add(100, "Jazz FM", "Waltz for Debby");
+        let mut heard = Heard::read(&before.write());
+        assert_eq!(heard.current(), None);
+        heard.add(90_000, "Jazz FM", "Waltz for Debby");
+        heard.add(90_001, "Jazz FM", "Waltz for Debby");
+        assert_eq!(heard.titles.len(), 2);
+        assert_eq!(heard.current().unwrap().unix_s, 90_000);
+        heard.add(90_200, "Jazz FM", "");
+        assert_eq!(heard.current(), None, "the station stopped saying what it plays");
+        heard.silence();
+        assert_eq!(heard.current(), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::model::Wall;
 use super::text::clean;
+use super::update::words;
 use crate::engine::Event;
 use crate::engine::event::Level;
 use crate::units::PeerId;
@@ -32,6 +33,8 @@ pub const MODULES: [&str; 3] = ["mesh", "sound", "app"];
 #[derive(Clone, Debug)]
 pub struct Journal {
     pub lines: VecDeque<Line>,
+    /// Lines ever added, those that have gone counted.
+    pub added: u64,
     pub level: Level,
     pub module: Option<&'static str>,
     pub follow: bool,
@@ -45,6 +48,7 @@ impl Default for Journal {
     fn default() -> Journal {
         Journal {
             lines: VecDeque::new(),
+            added: 0,
             level: Level::Info,
             module: None,
             follow: true,
@@ -67,6 +71,7 @@ impl Journal {
             last.unix_s = unix_s;
             return;
         }
+        self.added += 1;
         if self.lines.len() == LINES_MAX {
             self.lines.pop_front();
         }
@@ -78,7 +83,8 @@ impl Journal {
             hint,
             count: 1,
         });
-        if !self.follow {
+        // Who reads stays on the line that is read; one that is filtered away does not push it down.
+        if !self.follow && self.lines.back().is_some_and(|line| self.shows(line)) {
             self.selected += 1;
         }
     }
@@ -120,6 +126,7 @@ impl Journal {
                 let hint = "The buffer covers such a gap; w tells whether anything was heard of it.";
                 add(level, "mesh", &text, hint);
             }
+            Event::Recorded { view, .. } => add(Level::Info, "sound", &words::recorded(view), ""),
             Event::OffAir { reason, .. } => add(
                 Level::Warn,
                 "mesh",
@@ -134,13 +141,13 @@ impl Journal {
 
     /// The lines that level, module and query let through, newest first.
     pub fn visible(&self) -> Vec<&Line> {
-        let query = self.query.to_lowercase();
-        self.lines
-            .iter()
-            .rev()
-            .filter(|line| line.level >= self.level && self.module.is_none_or(|module| line.module == module))
-            .filter(|line| query.is_empty() || line.text.to_lowercase().contains(&query))
-            .collect()
+        self.lines.iter().rev().filter(|line| self.shows(line)).collect()
+    }
+
+    fn shows(&self, line: &Line) -> bool {
+        line.level >= self.level
+            && self.module.is_none_or(|module| line.module == module)
+            && (self.query.is_empty() || line.text.to_lowercase().contains(&self.query.to_lowercase()))
     }
 
     /// Warnings and errors since the start.
@@ -198,6 +205,22 @@ mod tests {
         }
         assert_eq!(journal.lines.len(), LINES_MAX);
         assert_eq!(journal.lines.back().unwrap().count, 2);
+    }
+
+    #[test]
+    fn the_line_that_is_read_stays_selected_while_others_come() {
+        let mut journal = Journal::default();
+        for i in 0..5 {
+            journal.add(i, Level::Info, "app", &format!("hello {i}"), "");
+        }
+        journal.follow = false;
+        journal.selected = 2;
+        let read = journal.visible()[2].clone();
+        journal.query = "hello".into();
+        journal.add(9, Level::Info, "mesh", "something else", "");
+        assert_eq!(*journal.visible()[journal.selected], read);
+        journal.add(9, Level::Info, "app", "hello again", "");
+        assert_eq!(*journal.visible()[journal.selected], read);
     }
 
     #[test]

@@ -4,8 +4,11 @@ use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::action::{Call, Scope, Screen, VOCABULARY};
-use super::theme::line_at;
+use super::action::{Action, Call, Scope, Screen, VOCABULARY};
+
+mod file;
+
+pub use file::{Change, with_change, with_preset};
 
 /// One key with the modifiers that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -173,9 +176,9 @@ impl Preset {
     const fn changes(self) -> (&'static [&'static str], &'static [(&'static str, &'static str)]) {
         match self {
             Preset::Vim => (&[], &[]),
-            Preset::Arrows => (&["h", "j", "k", "g g", "G", "^d", "^u"], &[]),
+            Preset::Arrows => (&["h", "j", "k", "l", "g g", "G", "^d", "^u"], &[]),
             Preset::Emacs => (
-                &["h", "j", "k", "g g", "G", "^d", "^u"],
+                &["h", "j", "k", "l", "g g", "G", "^d", "^u"],
                 &[
                     ("^n", "down"),
                     ("^p", "up"),
@@ -193,6 +196,13 @@ impl Preset {
         }
     }
 }
+
+/// Keys that move on some screens only, since others have their own use for them: key, action, screens.
+const PLACED: &[(&str, Action, &[Screen])] = &[(
+    "l",
+    Action::Right,
+    &[Screen::Channels, Screen::NowPlaying, Screen::Mesh, Screen::Studio],
+)];
 
 /// What pressed keys mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,8 +233,9 @@ impl Bindings {
         let vocabulary = VOCABULARY
             .iter()
             .flat_map(|entry| entry.keys.iter().map(move |key| (*key, entry)));
+        // Only what moves is taken away: a letter that does something on its own screen stays.
         let mut all: Vec<Binding> = vocabulary
-            .filter(|(key, _)| !taken.contains(key))
+            .filter(|(key, entry)| entry.scope != Scope::Around || !taken.contains(key))
             .filter_map(|(key, entry)| {
                 Some(Binding {
                     keys: parse_sequence(key)?,
@@ -234,6 +245,16 @@ impl Bindings {
                 })
             })
             .collect();
+        for (key, action, screens) in PLACED.iter().filter(|(key, ..)| !taken.contains(key)) {
+            all.extend(screens.iter().filter_map(|screen| {
+                Some(Binding {
+                    keys: parse_sequence(key)?,
+                    scope: Scope::On(*screen),
+                    call: (*action).into(),
+                    line: None,
+                })
+            }));
+        }
         for (key, name) in given {
             if let (Some(keys), Ok(call)) = (parse_sequence(key), Call::parse(name)) {
                 all.push(Binding {
@@ -247,53 +268,8 @@ impl Bindings {
         Bindings { preset, all }
     }
 
-    /// Reads `keys.toml`: `preset = "vim"` and a table `[keys]` of `"x x" = "studio.end"`. What cannot be used is told with
-    /// its line, and the rest counts.
-    pub fn read(text: &str) -> (Bindings, Vec<String>) {
-        let table: toml::Table = match text.parse() {
-            Ok(table) => table,
-            Err(error) => {
-                let error: toml::de::Error = error;
-                let line = line_at(text, error.span().map_or(0, |span| span.start));
-                return (
-                    Bindings::default(),
-                    vec![format!("keys.toml, line {line}: {}", error.message())],
-                );
-            }
-        };
-        let mut told = Vec::new();
-        let mut bindings = Bindings::default();
-        if let Some(value) = table.get("preset") {
-            match value.as_str().and_then(Preset::from_name) {
-                Some(preset) => bindings = Bindings::of(preset),
-                None => told.push(format!(
-                    "keys.toml, line {}: preset is vim, arrows or emacs",
-                    line_of(text, "preset").unwrap_or(1)
-                )),
-            }
-        }
-        for (key, value) in &table {
-            match (key.as_str(), value) {
-                ("preset", _) => {}
-                ("keys", toml::Value::Table(keys)) => {
-                    for (key, value) in keys {
-                        let line = line_of(text, key);
-                        if let Err(error) = bindings.bind(key, value.as_str().unwrap_or_default(), line) {
-                            told.push(format!("keys.toml, line {}: {error}", line.unwrap_or(1)));
-                        }
-                    }
-                }
-                _ => told.push(format!(
-                    "keys.toml, line {}: {key} is not known here; bindings go under [keys]",
-                    line_of(text, key).unwrap_or(1)
-                )),
-            }
-        }
-        told.extend(bindings.conflicts());
-        (bindings, told)
-    }
-
-    /// Gives a key to an action, in place of what it meant there; an empty name takes the key away.
+    /// Gives a key to an action, in place of what it meant there; an empty name takes the key away, `not NAME` only from
+    /// that action.
     ///
     /// # Errors
     /// Says in words which key or action is unknown.
@@ -301,6 +277,12 @@ impl Bindings {
         let chords = parse_sequence(keys).ok_or_else(|| format!("{keys:?} is not a key"))?;
         if name.is_empty() || name == "none" {
             self.all.retain(|binding| binding.keys != chords);
+            return Ok(());
+        }
+        if let Some(name) = name.strip_prefix("not ") {
+            let call = Call::parse(name)?;
+            self.all
+                .retain(|binding| binding.keys != chords || binding.call.action != call.action);
             return Ok(());
         }
         let call = Call::parse(name)?;
@@ -318,6 +300,12 @@ impl Bindings {
             },
         );
         Ok(())
+    }
+
+    /// Takes every key from an action, but for those with an argument of their own.
+    pub fn free(&mut self, action: Action) {
+        let plain = |binding: &Binding| binding.call.action == action && binding.call.argument.is_empty();
+        self.all.retain(|binding| !plain(binding));
     }
 
     /// What these keys mean on that screen; the screen's own bindings come first.
@@ -353,20 +341,17 @@ impl Bindings {
     }
 
     /// The first key of an action as a person reads it; empty when it has none.
-    pub fn label(&self, action: super::action::Action) -> String {
+    pub fn label(&self, action: Action) -> String {
         let plain = |b: &&Binding| b.call.action == action && b.call.argument.is_empty();
         self.all.iter().find(plain).map_or(String::new(), Binding::label)
     }
 
     /// Every key of an action.
-    pub fn labels(&self, action: super::action::Action) -> String {
+    pub fn labels(&self, action: Action) -> String {
         let plain = |b: &&Binding| b.call.action == action && b.call.argument.is_empty();
-        self.all
-            .iter()
-            .filter(plain)
-            .map(Binding::label)
-            .collect::<Vec<_>>()
-            .join(" ")
+        let mut labels: Vec<String> = self.all.iter().filter(plain).map(Binding::label).collect();
+        labels.dedup();
+        labels.join(" ")
     }
 
     /// Keys with two meanings on one screen, screen keys that hide a global one, and sequences that can never be finished.
@@ -391,20 +376,8 @@ impl Bindings {
     }
 }
 
-/// The line of a key, by looking for it at the beginning of one.
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    let at = |line: &str| {
-        let line = line.trim_start().trim_start_matches(['[', '"', '\'']);
-        line.strip_prefix(key).is_some_and(|rest| {
-            rest.trim_start_matches(['"', '\'', ']', ' ', '\t']).starts_with('=') || rest.starts_with(']')
-        })
-    };
-    text.lines().position(at).map(|line| line + 1)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::action::Action;
     use super::*;
 
     #[test]
@@ -453,44 +426,5 @@ mod tests {
             Meaning::Call(Action::EndShow.into())
         );
         assert_eq!(bindings.meaning(&[x, x], Screen::Channels), Meaning::Nothing);
-    }
-
-    #[test]
-    fn keys_toml_rebinds_and_names_the_line_of_what_it_cannot_use() {
-        let text = "preset = \"emacs\"\n[keys]\n\"F2\" = \"theme nord\"\n\"nokey\" = \"mute\"\n\"F3\" = \"nothing-such\"\n\"m\" = \"pause\"\n";
-        let (bindings, told) = Bindings::read(text);
-        assert_eq!(bindings.preset, Preset::Emacs);
-        let f2 = Chord::parse("F2").unwrap();
-        assert_eq!(
-            bindings.meaning(&[f2], Screen::Mesh),
-            Meaning::Call(Call {
-                action: Action::Theme,
-                argument: "nord".into()
-            })
-        );
-        assert!(
-            told.iter().any(|t| t.contains("line 4") && t.contains("nokey")),
-            "{told:?}"
-        );
-        assert!(
-            told.iter().any(|t| t.contains("line 5") && t.contains("nothing-such")),
-            "{told:?}"
-        );
-        assert_eq!(
-            bindings.meaning(&[Chord::parse("m").unwrap()], Screen::Log),
-            Meaning::Call(Action::Pause.into())
-        );
-    }
-
-    #[test]
-    fn conflicts_in_keys_toml_carry_their_line() {
-        let (_, told) = Bindings::read("[keys]\n\"m\" = \"log.follow\"\n");
-        assert!(
-            told.iter().any(|t| t.contains("line 2") && t.contains("mute")),
-            "{told:?}"
-        );
-        let (bindings, told) = Bindings::read("[keys\n");
-        assert!(told[0].contains("line 1"));
-        assert!(!bindings.all().is_empty());
     }
 }

@@ -14,6 +14,7 @@ pub mod meters;
 pub mod model;
 pub mod neighbours;
 pub mod reception;
+pub mod settings;
 pub mod terminal;
 pub mod text;
 pub mod theme;
@@ -53,6 +54,8 @@ pub struct Options {
     /// Recordings go here, in a folder a day; without it, into the state's folder `recordings`.
     pub music: Option<PathBuf>,
     pub hearing: Hearing,
+    /// What the command line said, and the kept settings therefore do not.
+    pub given: Given,
     /// Makes a show of a name and a source; without it, this visit cannot go on air.
     pub studio: Option<Studio>,
 }
@@ -71,6 +74,14 @@ impl fmt::Debug for Studio {
     }
 }
 
+/// What was said on the command line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    pub delay: bool,
+    pub output: bool,
+    pub upload: bool,
+}
+
 /// How channels chosen in the interface are heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hearing {
@@ -78,14 +89,20 @@ pub struct Hearing {
     pub delay: Duration,
     /// Where the sound goes; the default device when empty.
     pub outputs: Vec<OutputTarget>,
+    /// Percent of full scale that was asked for on the command line; it counts for the first channel, whatever was kept.
+    pub volume: Option<u8>,
 }
+
+/// The delay when nothing else was said.
+pub const DELAY: Duration = Duration::from_secs(2);
 
 impl Default for Hearing {
     /// The command line's defaults.
     fn default() -> Hearing {
         Hearing {
-            delay: Duration::from_secs(2),
+            delay: DELAY,
             outputs: Vec::new(),
+            volume: None,
         }
     }
 }
@@ -101,6 +118,7 @@ impl Options {
             state: None,
             music: None,
             hearing: Hearing::default(),
+            given: Given::default(),
             studio: None,
         }
     }

@@ -14,6 +14,7 @@ use super::look::Look;
 pub use super::meters::{METER_FLOOR_DB, Meters};
 use super::neighbours::{Neighbours, sorted};
 use super::reception::Reception;
+pub use super::settings::{Settings, SpectrumStyle};
 pub use super::wish::{Asked, Awaited, Joining, Preview};
 use crate::engine::snapshot::{ChannelView, HostView, PlayerState, PlayerView, Role as Part};
 use crate::engine::{Snapshot, place};
@@ -52,6 +53,34 @@ impl Wall {
     pub fn hours_minutes(self, unix_s: u64) -> String {
         let local = unix_s.saturating_add_signed(i64::from(self.offset_s)) % 86_400;
         format!("{:02}:{:02}", local / 3_600, local / 60 % 60)
+    }
+
+    /// Hours and minutes when it was today, month and day when it was not: five letters either way.
+    pub fn time_or_day(self, unix_s: u64) -> String {
+        match self.day(unix_s) == self.day(self.unix_s) {
+            true => self.hours_minutes(unix_s),
+            false => self.date(unix_s).strftime("%m-%d").to_string(),
+        }
+    }
+
+    /// Hours and minutes, after month and day when it was not today.
+    pub fn day_and_time(self, unix_s: u64) -> String {
+        let time = self.hours_minutes(unix_s);
+        match self.day(unix_s) == self.day(self.unix_s) {
+            true => time,
+            false => format!("{} {time}", self.date(unix_s).strftime("%m-%d")),
+        }
+    }
+
+    /// Days since 1970 here.
+    fn day(self, unix_s: u64) -> u64 {
+        unix_s.saturating_add_signed(i64::from(self.offset_s)) / 86_400
+    }
+
+    fn date(self, unix_s: u64) -> jiff::civil::Date {
+        let local = i64::try_from(self.day(unix_s) * 86_400).unwrap_or_default();
+        let moment = jiff::Timestamp::from_second(local).unwrap_or_default();
+        moment.to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
     /// With seconds.
@@ -127,40 +156,6 @@ pub struct Flash {
     pub until: Duration,
 }
 
-/// What a person may keep between visits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    pub theme: String,
-    pub glyphs: String,
-    pub mouse: bool,
-    pub spectrum: bool,
-    pub spectrum_style: SpectrumStyle,
-    /// Volume and mute by channel, most recent last.
-    pub volumes: Vec<(String, u8, bool)>,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            theme: super::theme::DEFAULT.to_owned(),
-            glyphs: "auto".to_owned(),
-            mouse: true,
-            spectrum: true,
-            spectrum_style: SpectrumStyle::Bars,
-            volumes: Vec::new(),
-        }
-    }
-}
-
-/// How the spectrum is drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SpectrumStyle {
-    #[default]
-    Bars,
-    /// Only the top of each band.
-    Peaks,
-}
-
 /// The mesh screen's own state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MeshPane {
@@ -207,8 +202,8 @@ pub struct Model {
     pub sleep_at: Option<Duration>,
     /// What was asked of the sound path and may not be in a snapshot yet.
     pub asked: Asked,
-    /// The volume before the sleep timer's fade.
-    pub fade_from: Option<u8>,
+    /// The sleep timer has begun to fade the sound.
+    pub fading: bool,
     /// A preview that returns to the earlier link.
     pub preview: Option<Preview>,
     /// The channel last asked for, until it plays.
@@ -264,7 +259,7 @@ impl Model {
             bindings,
             sleep_at: None,
             asked: Asked::default(),
-            fade_from: None,
+            fading: false,
             preview: None,
             joining: None,
             reception: Reception::default(),

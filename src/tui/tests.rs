@@ -276,7 +276,7 @@ fn keys_do_what_the_vocabulary_says() {
     assert!(matches!(after("q").1[..], [Effect::Quit]));
     assert!(after("Esc Esc Esc").1.is_empty(), "Esc never quits");
     assert!(matches!(after("y").1[..], [Effect::Copy(ref link)] if link.starts_with("inonda:")));
-    assert!(matches!(after("r").1[..], [Effect::RecordAs { .. }]));
+    assert!(matches!(after("r").1[..], [Effect::Record { .. }]));
     assert!(matches!(
         after("f").1[..],
         [Effect::Send(Command::SetFavourite { on: false, .. })]
@@ -399,15 +399,19 @@ fn a_preview_returns_to_the_channel_from_before() {
 }
 
 #[test]
-fn the_sleep_timer_fades_pauses_and_gives_the_volume_back() {
+fn the_sleep_timer_fades_and_pauses_and_leaves_the_volume_alone() {
     let mut model = model(Screen::NowPlaying, (120, 36), listening(PlayerState::Playing));
     drop(press(&mut model, ": s l e e p space 1 m Enter"));
     model.now += Duration::from_secs(50);
     let effects = update(&mut model, Input::Tick);
     assert!(
-        matches!(effects[0], Effect::Send(Command::SetVolume(36))),
+        matches!(effects[0], Effect::Send(Command::Fade(Some(left))) if left == Duration::from_secs(10)),
         "{effects:?}"
     );
+    // One order is enough, and the volume that is kept meanwhile is the one a person set.
+    assert!(update(&mut model, Input::Tick).is_empty());
+    drop(press(&mut model, "m"));
+    assert_eq!(model.settings.volumes.last().unwrap().1, 72);
     model.now += Duration::from_secs(11);
     let effects = update(&mut model, Input::Tick);
     assert!(
@@ -415,12 +419,27 @@ fn the_sleep_timer_fades_pauses_and_gives_the_volume_back() {
             effects[..],
             [
                 Effect::Send(Command::SetPaused(true)),
-                Effect::Send(Command::SetVolume(72)),
-                ..
+                Effect::Send(Command::Fade(None)),
             ]
         ),
         "{effects:?}"
     );
+}
+
+#[test]
+fn a_fade_whose_sound_has_gone_is_taken_back() {
+    let mut model = model(Screen::NowPlaying, (120, 36), listening(PlayerState::Playing));
+    drop(press(&mut model, ": s l e e p space 1 m Enter"));
+    model.now += Duration::from_secs(50);
+    drop(update(&mut model, Input::Tick));
+    drop(update(&mut model, Input::Snapshot(Arc::new(Snapshot::default()))));
+    model.now += Duration::from_secs(11);
+    let effects = update(&mut model, Input::Tick);
+    assert!(
+        matches!(effects[..], [Effect::Send(Command::Fade(None))]),
+        "{effects:?}"
+    );
+    assert!(model.sleep_at.is_none() && !model.fading);
 }
 
 #[test]
@@ -430,25 +449,193 @@ fn the_volume_of_a_channel_comes_back_with_it() {
     drop(update(&mut model, Input::Snapshot(Arc::new(Snapshot::default()))));
     let effects = update(&mut model, Input::Snapshot(Arc::new(listening(PlayerState::Playing))));
     assert!(
-        matches!(effects[0], Effect::Send(Command::SetVolume(82))),
+        matches!(
+            effects[..],
+            [
+                Effect::Send(Command::SetVolume(82)),
+                Effect::Send(Command::SetMuted(true)),
+                ..
+            ]
+        ),
         "{effects:?}"
     );
 }
 
 #[test]
+fn a_channel_that_is_new_has_the_usual_volume_and_the_command_line_outdoes_memory() {
+    let mut model = model(Screen::Channels, (120, 36), listening(PlayerState::Playing));
+    drop(press(&mut model, "- - m"));
+    let mut other = listening(PlayerState::Playing);
+    other.channels[0].channel = crate::units::ChannelId([77; 32]);
+    let effects = update(&mut model, Input::Snapshot(Arc::new(other)));
+    let usual = |effects: &[Effect]| {
+        matches!(
+            effects,
+            [
+                Effect::Send(Command::SetVolume(100)),
+                Effect::Send(Command::SetMuted(false)),
+                ..
+            ]
+        )
+    };
+    assert!(usual(&effects), "{effects:?}");
+    drop(update(&mut model, Input::Snapshot(Arc::new(Snapshot::default()))));
+    model.hearing.volume = Some(30);
+    let effects = update(&mut model, Input::Snapshot(Arc::new(listening(PlayerState::Playing))));
+    assert!(
+        matches!(effects[0], Effect::Send(Command::SetVolume(30))),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn what_record_means_is_what_was_said_or_set() {
+    let start = || model(Screen::NowPlaying, (120, 36), listening(PlayerState::Playing));
+    let wanted = |keys: &str| match press(&mut start(), keys).pop() {
+        Some(Effect::Record { split, place, .. }) => (split, place),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(wanted("r"), (None, String::new()));
+    assert_eq!(
+        wanted(": r e c o r d space s p l i t Enter"),
+        (Some(true), String::new())
+    );
+    assert_eq!(
+        wanted(": r e c o r d space w h o l e space ~ / x Enter"),
+        (Some(false), "~/x".into())
+    );
+    assert_eq!(wanted(": r e c o r d space a space b Enter"), (None, "a b".into()));
+    let mut model = start();
+    let mut recording = listening(PlayerState::Playing);
+    recording.channels[0].player.as_mut().unwrap().recording = Some(Default::default());
+    drop(update(&mut model, Input::Snapshot(Arc::new(recording))));
+    assert!(matches!(
+        press(&mut model, "r")[..],
+        [Effect::Send(Command::Record(None))]
+    ));
+    drop(press(&mut model, "1 j"));
+    assert!(press(&mut model, "p").is_empty(), "a preview does not end a recording");
+}
+
+#[test]
+fn a_favourite_that_goes_on_air_is_told_once_and_on_the_desktop_when_wanted() {
+    let mut model = model(Screen::Channels, (120, 36), listening(PlayerState::Playing));
+    model.settings.notifications = true;
+    let with = |on_air: bool| {
+        let mut snapshot = listening(PlayerState::Playing);
+        let mut listing = listing("Night Ferry", "talk", 3);
+        (listing.favourite, listing.on_air) = (true, on_air);
+        snapshot.listings = Arc::new(vec![listing]);
+        Input::Snapshot(Arc::new(snapshot))
+    };
+    model.now = Duration::ZERO;
+    drop(update(&mut model, with(false)));
+    assert!(
+        update(&mut model, with(true)).is_empty(),
+        "what is on air at the start is no news"
+    );
+    model.now += Duration::from_secs(60);
+    drop(update(&mut model, with(false)));
+    let effects = update(&mut model, with(true));
+    assert!(
+        matches!(&effects[..], [Effect::Notify { title, .. }] if title == "Night Ferry is on air"),
+        "{effects:?}"
+    );
+    assert!(update(&mut model, with(true)).is_empty());
+    assert!(model.journal.lines.back().unwrap().text.contains("Night Ferry"));
+}
+
+#[test]
+fn the_command_line_completes_the_values_of_commands_and_shows_them() {
+    let mut model = model(Screen::Channels, (120, 36), listening(PlayerState::Playing));
+    drop(press(&mut model, ": l o g . l e v e l space"));
+    assert_eq!(super::update::candidates(&model), ["info", "warn", "error"]);
+    let last = drawn(&model).1.lines().last().unwrap().to_owned();
+    assert!(last.contains("info  warn  error"), "{last}");
+    drop(press(&mut model, "w Tab"));
+    assert_eq!(model.prompt.as_ref().unwrap().text, "log.level warn");
+    drop(press(
+        &mut model,
+        "Enter : f i l t e r space n i g h t space t a g : j Tab",
+    ));
+    assert_eq!(model.prompt.as_ref().unwrap().text, "filter night tag:jazz");
+    drop(press(&mut model, "Enter : l o g . m o d u l e space x Enter"));
+    assert!(model.flash.as_ref().unwrap().text.contains("no module"));
+}
+
+#[test]
+fn keys_that_work_everywhere_work_where_text_is_typed_too() {
+    for open in [":", "/", "?", "t", ",", "w"] {
+        let mut model = model(Screen::Channels, (120, 36), listening(PlayerState::Playing));
+        drop(press(&mut model, open));
+        assert!(matches!(press(&mut model, "^l")[..], [Effect::Redraw]), "{open}");
+        assert!(matches!(press(&mut model, "^z")[..], [Effect::Suspend]), "{open}");
+        model.bindings = Bindings::of(super::keys::Preset::Emacs);
+        drop(press(&mut model, "^g"));
+        assert!(model.prompt.is_none() && model.overlay.is_none(), "{open}");
+    }
+}
+
+#[test]
+fn the_titles_of_now_playing_are_walked_starred_and_searched() {
+    let mut model = model(Screen::NowPlaying, (120, 36), listening(PlayerState::Playing));
+    for title in ["One", "Two – Deux", "Three"] {
+        model.heard.add(1, "FM", title);
+    }
+    drop(press(&mut model, "l j"));
+    assert_eq!((model.pane, model.heard.selected), (1, 1));
+    let effects = press(&mut model, "Enter");
+    assert!(
+        matches!(&effects[..], [Effect::Copy(url)] if url.ends_with("?q=Two+%E2%80%93+Deux")),
+        "{effects:?}"
+    );
+    drop(press(&mut model, "*"));
+    assert!(model.heard.newest().nth(1).unwrap().tagged);
+    drop(press(&mut model, "> >"));
+    assert_eq!(model.heard.selected, 0);
+    drop(press(&mut model, "G"));
+    assert_eq!(model.heard.selected, model.heard.titles.len() - 1);
+    assert!(matches!(&press(&mut model, "y")[..], [Effect::Copy(_)]));
+}
+
+#[test]
 fn rebinding_keeps_a_free_key_and_refuses_a_taken_one() {
     let mut model = model(Screen::Channels, (120, 36), listening(PlayerState::Playing));
-    let effects = press(&mut model, "? p a u s e ^e F2");
+    let effects = press(&mut model, "? p a u s e ^e F2 Enter");
     assert!(
-        matches!(&effects[..], [Effect::SaveKeys(line)] if line == "\"F2\" = \"pause\"\n"),
+        matches!(&effects[..], [Effect::SaveKeys(change)] if change.new == "F2" && change.old == ["space"]),
         "{effects:?}"
     );
     assert!(matches!(
         press(&mut model, "F2")[..],
         [Effect::Send(Command::SetPaused(true))]
     ));
-    assert!(press(&mut model, "? p a u s e ^e m").is_empty());
+    assert!(press(&mut model, "space").is_empty(), "the old key is free");
+    assert!(press(&mut model, "? p a u s e ^e m Enter").is_empty());
     assert!(model.flash.as_ref().unwrap().text.contains("mute"));
+}
+
+#[test]
+fn a_sequence_can_be_bound_and_a_key_without_a_name_cannot() {
+    let mut model = model(Screen::Channels, (120, 36), listening(PlayerState::Playing));
+    drop(press(&mut model, "? p a u s e ^e"));
+    let nameless = Chord {
+        code: crossterm::event::KeyCode::CapsLock,
+        mods: crossterm::event::KeyModifiers::NONE,
+    };
+    assert!(update(&mut model, Input::Key(nameless)).is_empty());
+    assert!(model.flash.as_ref().unwrap().text.contains("no name"));
+    assert!(press(&mut model, "g p").is_empty());
+    model.now += Duration::from_secs(2);
+    let effects = update(&mut model, Input::Tick);
+    assert!(
+        matches!(&effects[..], [Effect::SaveKeys(change)] if change.new == "g p"),
+        "{effects:?}"
+    );
+    assert!(matches!(
+        press(&mut model, "g p")[..],
+        [Effect::Send(Command::SetPaused(true))]
+    ));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The only place where the model changes: (model, input) gives the model after it, and effects for the outside.
 
 mod act;
+mod complete;
 mod help;
 mod listening;
 mod lists;
@@ -8,25 +9,28 @@ mod look;
 mod mesh;
 mod prompt;
 mod rebind;
+mod settings;
 mod sound;
 mod studio;
 pub mod words;
 
+pub use complete::candidates;
 pub use help::help_rows;
-pub use lists::{overlay_rows, settings_rows};
+pub use lists::overlay_rows;
+pub use settings::{settings_rows, take_output};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::action::{Action, Call, Screen};
-use super::keys::{Chord, Meaning};
+use super::keys::{Change, Chord, Meaning, Preset};
 use super::model::{Joining, Meters, Model, Overlay, PENDING, PromptKind, shown_of};
 use super::neighbours::push;
-use super::text::clean;
 use super::view;
 use crate::engine::command::Programme;
 use crate::engine::snapshot::Levels;
 use crate::engine::{Command, Event, Snapshot};
+use crossterm::event::{KeyCode, KeyModifiers};
 
 /// What comes in.
 #[derive(Clone, Debug)]
@@ -79,9 +83,17 @@ pub enum Effect {
         name: String,
         text: String,
     },
-    /// Begin a recording in the music folder, under this name without extension.
-    RecordAs {
+    /// Begin a recording of the station of this name: a file a title, one file, or as is usual; in a place, or where
+    /// recordings usually go when it is empty.
+    Record {
         name: String,
+        split: Option<bool>,
+        place: String,
+    },
+    /// Say something on the desktop.
+    Notify {
+        title: String,
+        text: String,
     },
     /// Start a show of our own; without a name, under the usual one.
     GoOnAir {
@@ -89,7 +101,8 @@ pub enum Effect {
         source: Programme,
     },
     SaveSettings,
-    SaveKeys(String),
+    SaveKeys(Change),
+    SavePreset(Preset),
     Mouse(bool),
     Suspend,
     Redraw,
@@ -121,7 +134,7 @@ pub fn update(model: &mut Model, input: Input) -> Vec<Effect> {
             };
             model.journal.add(model.wall.unix_s, level, "app", &text, &hint);
             if bad {
-                model.warn(clean(&text));
+                model.warn(words::with_hint(&text, &hint));
             }
         }
         Input::Said(call) => act::act(model, &call, &mut effects),
@@ -157,9 +170,23 @@ fn on_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
         return;
     }
     if let Some(Overlay::Rebind { call }) = model.overlay.clone() {
-        rebind::rebind(model, &call, chord, effects);
+        rebind::on_key(model, &call, chord, effects);
         return;
     }
+    // These work whatever is open; where text is typed, a key with Ctrl or Alt goes back as Esc does.
+    for action in [Action::Redraw, Action::Suspend] {
+        if rebind::means(model, chord, action) {
+            return act::act(model, &action.into(), effects);
+        }
+    }
+    let covered = model.prompt.is_some() || model.overlay.is_some();
+    let chord = match covered && rebind::means(model, chord, Action::Back) {
+        true => Chord {
+            code: KeyCode::Esc,
+            mods: KeyModifiers::NONE,
+        },
+        false => chord,
+    };
     if model.prompt.is_some() {
         prompt::on_key(model, chord, effects);
         return;
@@ -239,6 +266,7 @@ fn on_mouse(model: &mut Model, kind: MouseKind, column: u16, row: u16, effects: 
 }
 
 fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>, effects: &mut Vec<Effect>) {
+    listening::tell_favourites(model, &snapshot, effects);
     model.channels.take(&snapshot.listings, &snapshot.kept, model.now);
     let before = model.playing().map(|channel| channel.channel);
     model.snapshot = snapshot;
@@ -261,6 +289,9 @@ fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>, effects: &mut Vec<Eff
                 sound::recall_volume(model, &channel.channel.to_string(), effects);
             }
         }
+    }
+    if model.playing().is_none() {
+        model.heard.silence();
     }
     if model
         .joining
@@ -301,6 +332,7 @@ fn on_event(model: &mut Model, event: &Event) {
                 model.heard.add(model.wall.unix_s, &name.unwrap_or_default(), title);
             }
         }
+        Event::Recorded { view, .. } => model.tell(words::recorded(view)),
         Event::Stopped => model.stopped = true,
         Event::Ready { .. }
         | Event::Listed
@@ -317,6 +349,7 @@ fn on_event(model: &mut Model, event: &Event) {
 
 /// What falls due by itself: messages go, previews end, the sleep timer fades and stops.
 fn on_time(model: &mut Model, effects: &mut Vec<Effect>) {
+    rebind::on_time(model, effects);
     let now = model.now;
     if now.saturating_sub(model.pending_since) >= PENDING {
         model.pending.clear();

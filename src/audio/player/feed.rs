@@ -56,13 +56,8 @@ impl Player {
         }
         self.fifo.extend_from_slice(&self.packet[..]);
         self.next = Some(index + 1);
-        self.hand_out(index, real.then_some(packet));
-        if let Some(title) = self.jitter.take_title(index)
-            && title != self.title
-        {
-            self.title.clone_from(&title);
-            rendered.title = Some(title);
-        }
+        let title = self.new_title(index, rendered);
+        self.hand_out(index, real.then_some(packet), title);
         if !self.sounded {
             self.sounded = true;
             rendered.first_sound = true;
@@ -104,7 +99,7 @@ impl Player {
         }
         self.next = Some(index + 1);
         self.stats.lost += 1;
-        self.hand_out(index, None);
+        self.hand_out(index, None, None);
         if dry && PACKET_TIME * self.missing >= GIVE_UP {
             self.mode = Mode::Ending;
             self.gate.go_to(0.0);
@@ -141,12 +136,12 @@ impl Player {
             .zip(&self.packet[..])
             .for_each(|(sum, new)| *sum += new);
         self.fifo.extend_from_slice(&mixed[..]);
-        self.hand_out(next, old);
+        self.hand_out(next, old, None);
         for index in (next + 1).max(to.saturating_sub(PLAYED_MAX as u64))..to {
             let packet = self.jitter.take(index);
-            self.hand_out(index, packet);
+            self.hand_out(index, packet, None);
         }
-        self.hand_out(to, new);
+        self.hand_out(to, new, None);
         self.next = Some(to + 1);
         self.stats.skips += 1;
         self.error_s = 0.0;
@@ -161,12 +156,20 @@ impl Player {
         }
     }
 
-    pub(super) fn hand_out(&mut self, index: u64, packet: Option<Bytes>) {
+    /// The title that begins at `index`, when it is another one; it is told, too.
+    pub(super) fn new_title(&mut self, index: u64, rendered: &mut Rendered) -> Option<String> {
+        let title = self.jitter.take_title(index).filter(|title| *title != self.title)?;
+        self.title.clone_from(&title);
+        rendered.title = Some(title.clone());
+        Some(title)
+    }
+
+    pub(super) fn hand_out(&mut self, index: u64, packet: Option<Bytes>, title: Option<String>) {
         if self.keep_played {
             if self.played.len() == PLAYED_MAX {
                 self.played.pop_front();
             }
-            self.played.push_back(Played { index, packet });
+            self.played.push_back(Played { index, packet, title });
         }
     }
 }

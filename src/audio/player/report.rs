@@ -45,6 +45,8 @@ pub struct Played {
     /// 20 ms steps since the start of the session.
     pub index: u64,
     pub packet: Option<Bytes>,
+    /// The title that begins with this packet, when it is another one than before.
+    pub title: Option<String>,
 }
 
 /// Totals and gauges.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Mode, PLAYED_MAX, Player, packets_in};
+use super::{Mode, PLAYED_MAX, Player, Rendered, packets_in};
 use crate::units::{CHANNELS, PACKET_FRAMES, SAMPLE_RATE, Time};
 
 /// Contiguous sound that must be there before the first sample (a join ends within half a second, a repair takes 250 ms).
@@ -54,7 +54,7 @@ impl Player {
         self.speed += (wish - self.speed).clamp(-slew, slew);
     }
 
-    pub(super) fn change_mode(&mut self, ear: Time) {
+    pub(super) fn change_mode(&mut self, ear: Time, rendered: &mut Rendered) {
         match self.mode {
             Mode::Playing if self.paused => {
                 self.gate.go_to(0.0);
@@ -78,7 +78,7 @@ impl Player {
             Mode::Paused | Mode::Ended => {}
         }
         if matches!(self.mode, Mode::Paused) {
-            self.pass_over(ear);
+            self.pass_over(ear, rendered);
         }
     }
 
@@ -105,7 +105,7 @@ impl Player {
             return;
         };
         for lost in self.next.unwrap_or(start).max(start.saturating_sub(PLAYED_MAX as u64))..start {
-            self.hand_out(lost, None);
+            self.hand_out(lost, None, None);
         }
         self.next = Some(start);
         self.decoder.reset();
@@ -127,14 +127,15 @@ impl Player {
     }
 
     /// Moves on without decoding, while paused.
-    pub(super) fn pass_over(&mut self, ear: Time) {
+    pub(super) fn pass_over(&mut self, ear: Time, rendered: &mut Rendered) {
         let (Some(target), Some(next)) = (self.target(ear), self.next) else {
             return;
         };
         let to = (target.max(0.0) / PACKET_FRAMES as f64) as u64;
         for index in next..to.max(next).min(next + PLAYED_MAX as u64) {
             let packet = self.jitter.take(index);
-            self.hand_out(index, packet);
+            let title = self.new_title(index, rendered);
+            self.hand_out(index, packet, title);
         }
         self.jitter.discard_before(to);
         self.next = Some(next.max(to));

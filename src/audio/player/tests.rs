@@ -448,6 +448,55 @@ fn what_was_played_is_handed_out_in_order_with_its_holes() {
 }
 
 #[test]
+fn a_slow_fade_ends_in_silence_and_the_volume_is_what_it_was() {
+    let (chunks, chunk_time) = show(Codec::Opus, 8);
+    let mut rig = Rig::new(Codec::Opus, chunk_time, 500);
+    let mut arrivals = road(chunks, chunk_time, ms(5), ms(0), |_| false);
+    rig.run(BEGIN + ms(2_000), &mut arrivals);
+    rig.player.set_fading(Some(ms(2_000)));
+    rig.player.set_muted(true);
+    rig.player.set_muted(false);
+    rig.run(BEGIN + ms(5_000), &mut arrivals);
+    rig.player.set_fading(None);
+    rig.run(BEGIN + ms(6_000), &mut arrivals);
+    let loudest = |from_ms: usize| {
+        let at = from_ms * 48 * CHANNELS;
+        let part = &rig.heard[at..at + 200 * 48 * CHANNELS];
+        part.iter().fold(0.0f32, |most, sample| most.max(sample.abs()))
+    };
+    let full = loudest(1_700);
+    assert!(loudest(2_900) < full / 2.0 && loudest(2_900) > full / 20.0);
+    assert_eq!(loudest(4_300), 0.0);
+    assert!(loudest(5_500) > full * 0.8);
+}
+
+#[test]
+fn the_title_is_handed_out_with_its_first_packet() {
+    let mut framer = Framer::new(Codec::Opus, 128_000).unwrap();
+    let mut chunks = Vec::new();
+    for packet in 0..300 {
+        if packet % 97 == 0 {
+            framer.set_title(&format!("Title {packet}"));
+        }
+        let pcm = chirp::samples((packet * PACKET_FRAMES) as u64, PACKET_FRAMES);
+        chunks.extend(framer.push(pcm[..].try_into().unwrap()).unwrap().chunk);
+    }
+    let chunk_time = framer.chunk_time();
+    let mut rig = Rig::new(Codec::Opus, chunk_time, 500);
+    rig.player.set_keep_played(true);
+    rig.run(
+        BEGIN + ms(5_900),
+        &mut road(chunks, chunk_time, ms(5), ms(0), |_| false),
+    );
+    let played: Vec<Played> = std::iter::from_fn(|| rig.player.poll_played()).collect();
+    let titled: Vec<(u64, &str)> = played
+        .iter()
+        .filter_map(|p| Some((p.index, p.title.as_deref()?)))
+        .collect();
+    assert_eq!(titled[1..3], [(97, "Title 97"), (194, "Title 194")]);
+}
+
+#[test]
 fn nonsense_is_refused_and_harms_nothing() {
     let (chunks, chunk_time) = show(Codec::Opus, 4);
     let mut rig = Rig::new(Codec::Opus, chunk_time, 500);

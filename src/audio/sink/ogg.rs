@@ -18,14 +18,28 @@ const VENDOR: &str = concat!("inonda ", env!("CARGO_PKG_VERSION"));
 /// Distinguishes streams in one file; there is one.
 const SERIAL: u32 = 0x1d0_0da;
 
+/// What a file says of itself beside its title; what is empty is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// The station, which players file it under as an album.
+    pub station: String,
+    /// The day it was heard, as `2026-11-25`.
+    pub date: String,
+    /// Its place among the pieces of one recording.
+    pub number: Option<u32>,
+}
+
 /// Writes the packets of one channel. The title is part of the header: it is the one set before the first packet.
 pub struct OggWriter {
-    writer: PacketWriter<'static, Box<dyn Write + Send>>,
+    writer: PacketWriter<'static, Counted>,
     path: PathBuf,
     page_packets: u64,
     codec: Codec,
     title: String,
+    about: About,
     begun: bool,
+    /// Decoded frames at the beginning that players leave out.
+    skip_frames: usize,
     /// The newest packet, held back because the last one is marked.
     held: Option<Vec<u8>>,
     packets: u64,
@@ -40,20 +54,40 @@ impl OggWriter {
     /// When the file cannot be created.
     pub fn create(path: &Path, codec: Codec) -> Result<OggWriter, SinkError> {
         let file = File::create(path).map_err(|e| SinkError::create(path, &e))?;
+        Ok(OggWriter::to_file(file, path, codec))
+    }
+
+    /// Creates a file where there is none yet.
+    ///
+    /// # Errors
+    /// [`SinkError::Exists`] when there is one, and when it cannot be created.
+    pub fn create_new(path: &Path, codec: Codec) -> Result<OggWriter, SinkError> {
+        match File::create_new(path) {
+            Ok(file) => Ok(OggWriter::to_file(file, path, codec)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(SinkError::Exists { path: path.to_owned() })
+            }
+            Err(error) => Err(SinkError::create(path, &error)),
+        }
+    }
+
+    fn to_file(file: File, path: &Path, codec: Codec) -> OggWriter {
         let mut writer = OggWriter::live(Box::new(BufWriter::new(file)), codec, PAGE_PACKETS);
         path.clone_into(&mut writer.path);
-        Ok(writer)
+        writer
     }
 
     /// Writes to anything, a page after each so many packets.
     pub fn live(writer: Box<dyn Write + Send>, codec: Codec, page_packets: u64) -> OggWriter {
         OggWriter {
-            writer: PacketWriter::new(writer),
+            writer: PacketWriter::new(Counted { to: writer, bytes: 0 }),
             path: PathBuf::new(),
             page_packets,
             codec,
             title: String::new(),
+            about: About::default(),
             begun: false,
+            skip_frames: OPUS_DELAY_FRAMES,
             held: None,
             packets: 0,
             configuration: 0xfc,
@@ -65,6 +99,33 @@ impl OggWriter {
         if !self.begun {
             self.title = title::clean(text);
         }
+    }
+
+    /// Says where and when it was heard; after the first packet it is too late and nothing happens.
+    pub fn about(&mut self, about: About) {
+        self.about = about;
+    }
+
+    /// Goes on where another file ended: Opus packets from just before the cut come first, which a decoder needs to be in
+    /// step and players leave out (RFC 7845, 4.6), so that the pieces joined are the whole. Before the first packet only;
+    /// FLAC packets stand alone and need nothing.
+    ///
+    /// # Errors
+    /// As [`OggWriter::packet`].
+    pub fn follow(&mut self, before: impl Iterator<Item = Option<Bytes>>) -> Result<(), SinkError> {
+        if self.begun || self.codec != Codec::Opus {
+            return Ok(());
+        }
+        let before: Vec<Option<Bytes>> = before.collect();
+        if !before.is_empty() {
+            self.skip_frames = before.len() * PACKET_FRAMES;
+        }
+        before.iter().try_for_each(|packet| self.packet(packet.as_ref()))
+    }
+
+    /// Bytes handed to the file so far.
+    pub fn bytes(&self) -> u64 {
+        self.writer.inner().bytes
     }
 
     /// Appends 20 ms; `None` is a packet that never came, for which the file asks its player to conceal 20 ms.
@@ -132,7 +193,10 @@ impl OggWriter {
 
     fn write_headers(&mut self) -> io::Result<()> {
         let (first, second) = match self.codec {
-            Codec::Opus => (opus_head(), [b"OpusTags".to_vec(), self.comments()].concat()),
+            Codec::Opus => (
+                opus_head(self.skip_frames),
+                [b"OpusTags".to_vec(), self.comments()].concat(),
+            ),
             Codec::Flac => (flac_head(), self.flac_comments()),
         };
         self.writer
@@ -147,11 +211,23 @@ impl OggWriter {
             out.extend(text.as_bytes());
         };
         say(VENDOR);
-        let comments: Vec<String> = match self.title.split_once(" – ") {
+        let mut comments: Vec<String> = match self.title.split_once(" – ") {
             Some((artist, title)) => vec![format!("ARTIST={artist}"), format!("TITLE={title}")],
             None if self.title.is_empty() => Vec::new(),
             None => vec![format!("TITLE={}", self.title)],
         };
+        let About { station, date, number } = &self.about;
+        let number = number.map(|number| number.to_string()).unwrap_or_default();
+        let more = [
+            ("ALBUM", title::clean(station)),
+            ("DATE", date.clone()),
+            ("TRACKNUMBER", number),
+        ];
+        comments.extend(
+            more.iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         let mut all = std::mem::take(&mut out);
         all.extend((comments.len() as u32).to_le_bytes());
         for comment in comments {
@@ -171,11 +247,29 @@ impl OggWriter {
     }
 }
 
-fn opus_head() -> Vec<u8> {
+/// Passes on what is written and counts it.
+struct Counted {
+    to: Box<dyn Write + Send>,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(data)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+fn opus_head(skip_frames: usize) -> Vec<u8> {
     let mut head = b"OpusHead".to_vec();
     head.push(1);
     head.push(CHANNELS as u8);
-    head.extend((OPUS_DELAY_FRAMES as u16).to_le_bytes());
+    head.extend(u16::try_from(skip_frames).unwrap_or(u16::MAX).to_le_bytes());
     head.extend(SAMPLE_RATE.to_le_bytes());
     // No gain, and the plain mapping of one or two channels.
     head.extend([0, 0, 0]);

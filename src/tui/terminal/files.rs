@@ -4,12 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
-
-use crate::engine::command::{Programme, Show};
+use crate::engine::command::{Programme, Recording, Show};
 use crate::tui::heard::Heard;
-use crate::tui::model::{Model, Settings, SpectrumStyle, VOLUME_MAX};
-use crate::tui::theme::line_at;
+use crate::tui::keys::{Bindings, Change, Preset, with_change, with_preset};
+use crate::tui::model::{Model, Settings};
 use crate::tui::{Options, Studio};
 
 /// A file of ours larger than this is something else.
@@ -55,15 +53,11 @@ impl Files {
         let Some(text) = self.settings_file().and_then(|file| read(&file)) else {
             return Settings::default();
         };
-        match text.parse::<Table>() {
-            Ok(table) => read_settings(&table, told),
-            Err(error) => {
-                self.settings_broken = true;
-                let line = line_at(&text, error.span().map_or(0, |span| span.start));
-                told.push(format!("tui.toml, line {line}: {}; defaults are used", error.message()));
-                Settings::default()
-            }
-        }
+        Settings::read(&text, told).unwrap_or_else(|error| {
+            self.settings_broken = true;
+            told.push(format!("{error}; defaults are used"));
+            Settings::default()
+        })
     }
 
     /// Keeps the settings.
@@ -77,7 +71,9 @@ impl Files {
         if self.settings_broken {
             return Err("tui.toml has an error and is left as it is; mend it to keep settings".to_owned());
         }
-        write(&file, &write_settings(settings))
+        let text = read(&file).unwrap_or_default();
+        let fresh = settings.write(&text)?;
+        if fresh == text { Ok(()) } else { write(&file, &fresh) }
     }
 
     fn settings_file(&self) -> Option<PathBuf> {
@@ -96,15 +92,29 @@ impl Files {
         }
     }
 
-    /// Keeps one binding, in place of what the key meant in the file before.
+    /// Keeps one binding, in place of what the action had before.
     ///
     /// # Errors
-    /// In words for the person.
-    pub fn keep_key(&self, line: &str) -> Result<(), String> {
-        let Some(config) = &self.config else { return Ok(()) };
+    /// In words for the person; a file that cannot be read is left as it is.
+    pub fn keep_key(&self, change: &Change) -> Result<(), String> {
+        self.change_keys(|text| with_change(text, change)).map(drop)
+    }
+
+    /// Keeps a preset, and gives the bindings that it and the rest of the file make.
+    ///
+    /// # Errors
+    /// As [`Files::keep_key`].
+    pub fn keep_preset(&self, preset: Preset) -> Result<Bindings, String> {
+        let text = self.change_keys(|text| with_preset(text, preset))?;
+        Ok(text.map_or_else(|| Bindings::of(preset), |text| Bindings::read(&text).0))
+    }
+
+    fn change_keys(&self, change: impl FnOnce(&str) -> Result<String, String>) -> Result<Option<String>, String> {
+        let Some(config) = &self.config else { return Ok(None) };
         let path = config.join("keys.toml");
-        let text = read(&path).unwrap_or_default();
-        write(&path, &with_key(&text, line))
+        let text = change(&read(&path).unwrap_or_default())?;
+        write(&path, &text)?;
+        Ok(Some(text))
     }
 
     /// The titles heard before.
@@ -145,40 +155,38 @@ impl Files {
         Ok(path.display().to_string())
     }
 
-    /// A new file for a recording, named for the channel and the time.
-    ///
-    /// # Errors
-    /// In words for the person.
-    pub fn recording(&self, name: &str, flac: bool) -> Result<PathBuf, String> {
-        let base = self
-            .music
-            .clone()
-            .or_else(|| self.state.as_ref().map(|state| state.join("recordings")));
-        let base = base.unwrap_or_else(|| PathBuf::from("."));
+    /// Where a recording goes: to the place a person named, or into a folder named for the station and the day.
+    pub fn recording(&self, name: &str, split: Option<bool>, place: &str, settings: &Settings) -> Recording {
+        let recordings = || self.state.as_ref().map(|state| state.join("recordings"));
+        let base = self.music.clone().or_else(recordings).unwrap_or_default();
         let now = jiff::Zoned::now();
-        let folder = base.join(now.strftime("%Y-%m-%d").to_string());
-        fs::create_dir_all(&folder).map_err(|error| format!("cannot record to {}: {error}", folder.display()))?;
-        let extension = if flac { "flac" } else { "ogg" };
-        let stem = format!("{} {}", file_stem(name), now.strftime("%H%M%S"));
-        Ok(folder.join(format!("{stem}.{extension}")))
+        let date = now.strftime("%Y-%m-%d").to_string();
+        let stem = Recording::stem(name);
+        // A name for a whole show that another one of the same day does not have.
+        let timed = format!("{stem} {}", now.strftime("%H%M%S"));
+        let usual = settings.record_split;
+        if place.is_empty() {
+            let folder = base.join(format!("{stem} {date}"));
+            let split = split.unwrap_or(usual);
+            let place = if split { folder } else { folder.join(timed) };
+            return Recording { place, split, date };
+        }
+        let path = with_home(place);
+        let folder = place.ends_with('/') || path.is_dir();
+        let split = split.unwrap_or(folder && usual);
+        let place = if folder && !split { path.join(timed) } else { path };
+        Recording { place, split, date }
     }
 }
 
-/// A name that every file system takes.
-fn file_stem(name: &str) -> String {
-    let kept: String = name
-        .chars()
-        .map(|c| {
-            if c.is_alphanumeric() || " -_.,".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .take(60)
-        .collect();
-    let kept = kept.trim_matches(['.', ' ']).to_owned();
-    if kept.is_empty() { "inonda".to_owned() } else { kept }
+/// `~/x` in the person's home.
+fn with_home(place: &str) -> PathBuf {
+    let home = std::env::home_dir();
+    match (place.strip_prefix("~/"), place, home) {
+        (Some(rest), _, Some(home)) => home.join(rest),
+        (None, "~", Some(home)) => home,
+        _ => PathBuf::from(place),
+    }
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -204,132 +212,72 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     attempt().map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-fn read_settings(table: &Table, told: &mut Vec<String>) -> Settings {
-    let mut settings = Settings::default();
-    for (key, value) in table {
-        match (key.as_str(), value) {
-            ("theme", Value::String(theme)) => settings.theme = theme.clone(),
-            ("glyphs", Value::String(glyphs)) => settings.glyphs = glyphs.clone(),
-            ("mouse", Value::Boolean(on)) => settings.mouse = *on,
-            ("spectrum", Value::Boolean(on)) => settings.spectrum = *on,
-            ("spectrum_style", Value::String(style)) if style == "bars" => {
-                settings.spectrum_style = SpectrumStyle::Bars
-            }
-            ("spectrum_style", Value::String(style)) if style == "peaks" => {
-                settings.spectrum_style = SpectrumStyle::Peaks
-            }
-            ("volumes", Value::Array(rows)) => settings.volumes = rows.iter().filter_map(read_volume).collect(),
-            _ => told.push(format!("tui.toml: {key} cannot be used; its default is")),
-        }
-    }
-    settings
-}
-
-fn read_volume(row: &Value) -> Option<(String, u8, bool)> {
-    let volume = row.get("volume")?.as_integer()?.clamp(0, i64::from(VOLUME_MAX));
-    Some((
-        row.get("channel")?.as_str()?.to_owned(),
-        volume as u8,
-        row.get("muted")?.as_bool()?,
-    ))
-}
-
-fn write_settings(settings: &Settings) -> String {
-    let Settings {
-        theme,
-        glyphs,
-        mouse,
-        spectrum,
-        spectrum_style,
-        volumes,
-    } = settings;
-    let style = match spectrum_style {
-        SpectrumStyle::Bars => "bars",
-        SpectrumStyle::Peaks => "peaks",
-    };
-    let mut table = Table::new();
-    table.insert("theme".into(), theme.clone().into());
-    table.insert("glyphs".into(), glyphs.clone().into());
-    table.insert("mouse".into(), (*mouse).into());
-    table.insert("spectrum".into(), (*spectrum).into());
-    table.insert("spectrum_style".into(), style.into());
-    let row = |(channel, volume, muted): &(String, u8, bool)| {
-        let mut row = Table::new();
-        row.insert("channel".into(), channel.clone().into());
-        row.insert("volume".into(), i64::from(*volume).into());
-        row.insert("muted".into(), (*muted).into());
-        Value::Table(row)
-    };
-    table.insert("volumes".into(), Value::Array(volumes.iter().map(row).collect()));
-    table.to_string()
-}
-
-/// The text of `keys.toml` with one more line under `[keys]`, and no other line for the same key.
-fn with_key(text: &str, line: &str) -> String {
-    let key = |line: &str| {
-        line.split_once('=')
-            .map(|(key, _)| key.trim().trim_matches(['"', '\'']).to_owned())
-    };
-    let wanted = key(line);
-    let mut lines: Vec<&str> = text
-        .lines()
-        .filter(|old| key(old).is_none() || key(old) != wanted)
-        .collect();
-    match lines.iter().position(|line| line.trim() == "[keys]") {
-        Some(at) => lines.insert(at + 1, line.trim_end()),
-        None => lines.extend(["[keys]", line.trim_end()]),
-    }
-    lines.join("\n") + "\n"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn settings_survive_being_written_and_read() {
-        let mut settings = Settings {
-            theme: "nord".into(),
-            mouse: false,
-            ..Settings::default()
-        };
-        settings.volumes.push(("abc".into(), 40, true));
-        let mut told = Vec::new();
-        let again = read_settings(&write_settings(&settings).parse().unwrap(), &mut told);
-        assert_eq!((again, told), (settings, Vec::<String>::new()));
+    fn files(folder: &Path) -> Files {
+        Files {
+            config: Some(folder.into()),
+            state: Some(folder.join("state")),
+            music: Some(folder.join("music")),
+            settings: None,
+            studio: None,
+            settings_broken: false,
+        }
     }
 
     #[test]
-    fn a_kept_key_replaces_the_old_line_and_the_rest_stays() {
-        let text = "preset = \"vim\"\n# mine\n[keys]\n\"F2\" = \"mute\"\n\"F3\" = \"pause\"\n";
-        let after = with_key(text, "\"F2\" = \"theme\"\n");
+    fn a_recording_lies_in_a_folder_of_its_station_and_day_or_where_a_person_wants_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path());
+        let settings = Settings::default();
+        let place = |split, place: &str| files.recording("Night/Ferry", split, place, &settings);
+        let usual = place(None, "");
+        assert!(usual.split && usual.place.starts_with(folder.path().join("music")));
         assert_eq!(
-            after,
-            "preset = \"vim\"\n# mine\n[keys]\n\"F2\" = \"theme\"\n\"F3\" = \"pause\"\n"
+            usual.place.file_name().unwrap().to_str().unwrap(),
+            format!("Night_Ferry {}", usual.date)
         );
-        assert!(after.parse::<Table>().is_ok());
-        assert_eq!(with_key("", "\"F2\" = \"theme\"\n"), "[keys]\n\"F2\" = \"theme\"\n");
+        let whole = place(Some(false), "");
+        assert_eq!(whole.place.parent(), Some(usual.place.as_path()));
+        let home = std::env::home_dir().unwrap();
+        assert_eq!(place(None, "~/show.opus").place, home.join("show.opus"));
+        assert!(!place(None, "~/show.opus").split);
+        assert_eq!(place(Some(true), "~/shows").place, home.join("shows"));
+        let named = folder.path().to_str().unwrap();
+        assert!(place(None, named).split && place(None, named).place == folder.path());
     }
 
     #[test]
-    fn a_recordings_name_cannot_leave_its_folder() {
-        assert_eq!(file_stem("../../etc/passwd"), "_.._etc_passwd");
-        assert_eq!(file_stem("深夜ラジオ"), "深夜ラジオ");
-        assert_eq!(file_stem(""), "inonda");
+    fn keys_are_changed_in_their_file_and_a_broken_one_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        let change = Change {
+            action: crate::tui::action::Action::Mute,
+            new: "F2".into(),
+            old: vec!["m".into()],
+        };
+        files(folder.path()).keep_key(&change).unwrap();
+        assert_eq!(
+            Bindings::read(&fs::read_to_string(&path).unwrap()).1,
+            Vec::<String>::new()
+        );
+        let bindings = files(folder.path()).keep_preset(Preset::Emacs).unwrap();
+        assert_eq!(
+            (bindings.preset, bindings.labels(change.action)),
+            (Preset::Emacs, "F2".into())
+        );
+        fs::write(&path, "[keys\n").unwrap();
+        assert!(files(folder.path()).keep_key(&change).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[keys\n");
     }
 
     #[test]
     fn a_broken_settings_file_is_told_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("tui.toml"), "theme = \n").unwrap();
-        let mut files = Files {
-            config: Some(folder.path().into()),
-            state: None,
-            music: None,
-            settings: None,
-            studio: None,
-            settings_broken: false,
-        };
+        let mut files = files(folder.path());
         let mut told = Vec::new();
         assert_eq!(files.settings(&mut told), Settings::default());
         assert!(told[0].contains("line 1"), "{told:?}");

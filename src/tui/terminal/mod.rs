@@ -2,9 +2,11 @@
 #![allow(clippy::disallowed_methods, reason = "the only part that touches the clock")]
 
 mod files;
+mod frames;
 mod guard;
 pub use guard::give_back;
 mod hush;
+mod outside;
 mod paint;
 pub mod plain;
 mod signals;
@@ -19,16 +21,19 @@ use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind, MouseB
 use futures_core::Stream;
 
 use self::files::Files;
+use self::frames::Frames;
 pub use self::guard::Guard;
+use self::outside::Outside;
 use self::paint::Painter;
 use self::signals::{Signal, Signals};
 use super::keys::{Bindings, Chord};
 use super::look::Look;
 use super::model::{Model, Overlay, Wall};
 use super::theme::{Depth, Pack, Shelf};
-use super::update::{Effect, Input, MouseKind, update};
-use super::{Error, Left, Options};
-use crate::engine::{Command, Handle};
+use super::update::{Effect, Input, MouseKind, take_output, update};
+use super::{Error, Given, Left, Options, text};
+use crate::engine::Handle;
+use crate::engine::event::Level;
 
 /// A key's frame may follow the last one after this; keys typed meanwhile share it.
 const KEY_GAP: Duration = Duration::from_millis(16);
@@ -36,8 +41,14 @@ const KEY_GAP: Duration = Duration::from_millis(16);
 const METER_GAP: Duration = Duration::from_millis(50);
 /// The spectrum moves this often; no frame comes sooner for its own sake.
 const SPECTRUM_GAP: Duration = Duration::from_millis(33);
-/// Over SSH every frame crosses a network.
+/// Frames a second, and over SSH, where every one crosses a network.
+const FRAMES: usize = 30;
+const SSH_FRAMES: usize = 10;
+/// Over SSH meters move this often.
 const SSH_GAP: Duration = Duration::from_millis(100);
+/// The folder of themes is looked at this often, and while themes are chosen.
+const THEMES_GAP: Duration = Duration::from_secs(3);
+const CHOOSING_GAP: Duration = Duration::from_secs(1);
 /// A new snapshot may wait this long for its frame.
 const SNAPSHOT_GAP: Duration = Duration::from_millis(250);
 /// Levels are looked at this often to notice that sound came back.
@@ -57,9 +68,12 @@ pub fn run(handle: &mut Handle, options: Options) -> Result<Left, Error> {
         .build()
         .map_err(Error::Terminal)?;
     let mut files = Files::new(&options);
-    let (mut model, mut first) = open_model(&options, &mut files);
+    let mut model = open_model(&options, &mut files);
     let guard = Guard::enter(model.settings.mouse).map_err(Error::Terminal)?;
-    let result = runtime.block_on(Driver::new(handle, &mut files).drive(&mut model, &guard, &mut first));
+    let mut driver = Driver::new(handle, &mut files);
+    driver.outside.begin(&mut model, &options);
+    let result = runtime.block_on(driver.drive(&mut model, &guard));
+    driver.outside.save(&mut model, true);
     drop(guard);
     files.keep_titles(&mut model);
     // The input thread of the terminal may sit in a read; it ends with the process.
@@ -67,8 +81,8 @@ pub fn run(handle: &mut Handle, options: Options) -> Result<Left, Error> {
     result
 }
 
-/// The model at the start, and what has to be told about the files it was made from.
-fn open_model(options: &Options, files: &mut Files) -> (Model, Vec<Input>) {
+/// The model at the start. What is wrong with the files it was made from is in its log, and the first of it in the strip.
+fn open_model(options: &Options, files: &mut Files) -> Model {
     let lookup = |name: &str| std::env::var(name).ok();
     let depth = Depth::from_env(lookup);
     if depth == Depth::Mono {
@@ -96,29 +110,38 @@ fn open_model(options: &Options, files: &mut Files) -> (Model, Vec<Input>) {
         look.pack.name()
     );
     let mut model = Model::new(options.visit, options.screen, look, bindings, settings);
+    model.wall = wall();
     model.hearing = options.hearing.clone();
+    take_settings(&mut model, options.given);
     model.heard = files.titles();
-    let mut first = vec![Input::Told {
-        text: started,
-        hint: String::new(),
-        bad: false,
-    }];
+    let now = model.wall.unix_s;
+    model.journal.add(now, Level::Info, "app", &started, "");
     let hint = "The rest of the file is used; mend the line and start again.";
-    first.extend(told.into_iter().map(|text| Input::Told {
-        text,
-        hint: hint.to_owned(),
-        bad: true,
-    }));
-    (model, first)
+    for text in &told {
+        model.journal.add(now, Level::Warn, "app", text, hint);
+    }
+    match told.as_slice() {
+        [] => {}
+        [only] => model.warn(text::clean(only)),
+        [first, rest @ ..] => model.warn(format!("{} · {} more in the log, 5", text::clean(first), rest.len())),
+    }
+    model
+}
+
+/// What was kept counts where the command line said nothing.
+fn take_settings(model: &mut Model, given: Given) {
+    if let Some(delay) = model.settings.delay.filter(|_| !given.delay) {
+        model.hearing.delay = delay;
+    }
+    if !given.output && model.settings.output.is_some() {
+        take_output(model);
+    }
 }
 
 struct Driver<'a> {
-    handle: &'a mut Handle,
-    files: &'a mut Files,
+    outside: Outside<'a>,
     started: Instant,
-    last_draw: Instant,
-    /// When the next frame is due.
-    draw_at: Option<Instant>,
+    frames: Frames,
     levels_at: Instant,
     /// When a second has passed for what counts seconds.
     second_at: Instant,
@@ -133,11 +156,9 @@ impl<'a> Driver<'a> {
         let now = Instant::now();
         let over_ssh = std::env::var_os("SSH_CONNECTION").is_some();
         Driver {
-            handle,
-            files,
+            outside: Outside::new(handle, files),
             started: now,
-            last_draw: now - Duration::from_secs(1),
-            draw_at: Some(now),
+            frames: Frames::new(if over_ssh { SSH_FRAMES } else { FRAMES }),
             levels_at: now,
             second_at: now,
             themes_at: now,
@@ -147,16 +168,14 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn drive(mut self, model: &mut Model, guard: &Guard, first: &mut Vec<Input>) -> Result<Left, Error> {
+    async fn drive(&mut self, model: &mut Model, guard: &Guard) -> Result<Left, Error> {
         let mut painter = Painter::new().map_err(Error::Terminal)?;
         let mut input = EventStream::new();
-        let mut snapshots = self.handle.watch();
+        let mut snapshots = self.outside.handle.watch();
         let mut signals = Signals::new().map_err(Error::Terminal)?;
         model.size = painter.size();
-        let snapshot = self.handle.snapshot();
-        for input in std::mem::take(first).into_iter().chain([Input::Snapshot(snapshot)]) {
-            self.feed(model, input, &mut painter, guard)?;
-        }
+        let snapshot = self.outside.handle.snapshot();
+        self.feed(model, Input::Snapshot(snapshot), &mut painter, guard)?;
         loop {
             if let Some(left) = self.left.take() {
                 return Ok(left);
@@ -171,7 +190,7 @@ impl<'a> Driver<'a> {
                     None => return Ok(Left::Terminated),
                 },
                 signal = signals.next() => self.on_signal(model, signal, &mut painter, guard)?,
-                event = self.handle.event() => match event {
+                event = self.outside.handle.event() => match event {
                     Some(event) => {
                         self.feed(model, Input::Event(Box::new(event)), &mut painter, guard)?;
                         self.wish(SNAPSHOT_GAP);
@@ -196,16 +215,14 @@ impl<'a> Driver<'a> {
 
     /// Asks for a frame at the latest after `gap`.
     fn wish(&mut self, gap: Duration) {
-        let at = (self.last_draw + gap).max(Instant::now());
-        self.draw_at = Some(self.draw_at.map_or(at, |wanted| wanted.min(at)));
+        self.frames.wish(gap, Instant::now());
     }
 
     fn draw_if_due(&mut self, model: &Model, painter: &mut Painter) -> Result<(), Error> {
         let now = Instant::now();
-        if self.draw_at.is_some_and(|at| at <= now) {
+        if self.frames.due().is_some_and(|at| at <= now) {
             painter.draw(model).map_err(Error::Terminal)?;
-            self.last_draw = now;
-            self.draw_at = None;
+            self.frames.drawn(now);
         }
         Ok(())
     }
@@ -225,10 +242,11 @@ impl<'a> Driver<'a> {
         if !model.pending.is_empty() {
             wake = wake.min(self.started + model.pending_since + super::model::PENDING);
         }
-        if self.watches_themes(model) {
-            wake = wake.min(self.themes_at + Duration::from_secs(1));
+        if let Some(gap) = themes_gap(model) {
+            wake = wake.min(self.themes_at + gap);
         }
-        self.draw_at.map_or(wake, |at| wake.min(at))
+        let others = [self.frames.due(), self.outside.save_at()];
+        others.into_iter().flatten().fold(wake, Instant::min)
     }
 
     fn level_gap(&self, model: &Model) -> Duration {
@@ -241,23 +259,19 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Saving a theme shows it, while it is worn or chosen.
-    fn watches_themes(&self, model: &Model) -> bool {
-        matches!(model.overlay, Some(Overlay::Themes { .. })) || model.look.shelf.is_users(&model.look.wanted)
-    }
-
     fn on_time(&mut self, model: &mut Model, painter: &mut Painter, guard: &Guard) -> Result<(), Error> {
         let now = Instant::now();
         if model.is_sounding() && model.focused && now >= self.levels_at + self.level_gap(model) {
             self.levels_at = now;
-            let (heard, own) = (self.handle.levels(), self.handle.programme_levels());
+            let (heard, own) = (self.outside.handle.levels(), self.outside.handle.programme_levels());
             self.feed(model, Input::Levels(heard), painter, guard)?;
             self.feed(model, Input::Programme(own), painter, guard)?;
             if model.is_metering() {
                 self.wish(self.frame_gap);
             }
         }
-        if self.watches_themes(model) && now >= self.themes_at + Duration::from_secs(1) {
+        self.outside.save(model, false);
+        if themes_gap(model).is_some_and(|gap| now >= self.themes_at + gap) {
             self.themes_at = now;
             if model.look.shelf.look_again() {
                 self.feed(model, Input::ThemesChanged, painter, guard)?;
@@ -278,7 +292,7 @@ impl<'a> Driver<'a> {
         if minute != self.minute || flashing != model.flash.is_some() || second_passed || !model.pending.is_empty() {
             if minute != self.minute {
                 self.minute = minute;
-                self.files.keep_titles(model);
+                self.outside.files.keep_titles(model);
             }
             self.wish(SPECTRUM_GAP);
         }
@@ -314,7 +328,7 @@ impl<'a> Driver<'a> {
             }
         };
         self.feed(model, input, painter, guard)?;
-        self.wish(KEY_GAP);
+        self.frames.wish_for_key(KEY_GAP, Instant::now());
         Ok(())
     }
 
@@ -374,49 +388,12 @@ impl<'a> Driver<'a> {
         painter: &mut Painter,
         guard: &Guard,
     ) -> Result<(), Error> {
+        let Some(effect) = self.outside.perform(model, effect) else {
+            return Ok(());
+        };
         match effect {
-            Effect::Send(command) => {
-                if let Err(stopped) = self.handle.send(command) {
-                    model.warn(stopped.to_string());
-                }
-            }
             Effect::Copy(text) => painter.copy(&text).map_err(Error::Terminal)?,
-            Effect::Export { name, text } => match self.files.export(&name, &text) {
-                Ok(path) => model.tell(format!("written to {path}")),
-                Err(error) => model.warn(error),
-            },
-            Effect::RecordAs { name } => {
-                let flac = model
-                    .playing()
-                    .is_some_and(|c| c.codec == crate::mesh::session::Codec::Flac);
-                match self.files.recording(&name, flac) {
-                    Ok(path) => {
-                        model.tell(format!("recording to {}", path.display()));
-                        if let Err(stopped) = self.handle.send(Command::Record(Some(path))) {
-                            model.warn(stopped.to_string());
-                        }
-                    }
-                    Err(error) => model.warn(error),
-                }
-            }
-            Effect::GoOnAir { name, source } => match self.files.studio(&name, source) {
-                Ok(show) => {
-                    if let Err(stopped) = self.handle.send(Command::Host(Box::new(show))) {
-                        model.warn(stopped.to_string());
-                    }
-                }
-                Err(error) => model.warn(error),
-            },
-            Effect::SaveSettings => {
-                if let Err(error) = self.files.keep_settings(&model.settings) {
-                    model.warn(error);
-                }
-            }
-            Effect::SaveKeys(line) => {
-                if let Err(error) = self.files.keep_key(&line) {
-                    model.warn(error);
-                }
-            }
+            Effect::Notify { .. } => {}
             Effect::Mouse(on) => guard.mouse(on).map_err(Error::Terminal)?,
             Effect::Suspend => self.suspend(model, painter, guard)?,
             Effect::Redraw => {
@@ -424,9 +401,23 @@ impl<'a> Driver<'a> {
                 self.wish(Duration::ZERO);
             }
             Effect::Quit => self.left = Some(Left::Quit),
+            Effect::Send(_)
+            | Effect::Export { .. }
+            | Effect::Record { .. }
+            | Effect::GoOnAir { .. }
+            | Effect::SaveSettings
+            | Effect::SaveKeys(_)
+            | Effect::SavePreset(_) => {}
         }
         Ok(())
     }
+}
+
+/// Saving a theme shows it: the folder is looked at now and then, more often while themes are chosen.
+fn themes_gap(model: &Model) -> Option<Duration> {
+    let choosing = matches!(model.overlay, Some(Overlay::Themes { .. }));
+    let gap = if choosing { CHOOSING_GAP } else { THEMES_GAP };
+    model.look.shelf.has_folder().then_some(gap)
 }
 
 async fn next_event(input: &mut EventStream) -> Option<io::Result<TerminalEvent>> {

@@ -1,19 +1,22 @@
 //! The same actions as numbered lines: for screen readers, pipes and terminals that cannot be drawn on.
 
-use std::io::{self, BufRead, Write};
+mod lines;
+
+use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use self::lines::{channels, example, help, mesh, read_out, say, settings, state_after, titles};
 use super::files::Files;
+use super::outside::Outside;
 use super::{open_model, wall};
-use crate::engine::{Command, Handle};
-use crate::tui::action::{Action, Argument, Call, Screen, VOCABULARY};
+use crate::engine::Handle;
+use crate::tui::action::{Action, Call, Screen};
 use crate::tui::model::{Model, Overlay};
 use crate::tui::text::clean;
-use crate::tui::update::words;
-use crate::tui::update::{Effect, Input, update};
+use crate::tui::update::{Effect, Input, update, words};
 use crate::tui::{Error, Left, Options};
 
 /// Lines typed that may wait.
@@ -32,18 +35,19 @@ pub fn run(handle: &mut Handle, options: &Options) -> Result<Left, Error> {
         .build()
         .map_err(Error::Terminal)?;
     let mut files = Files::new(options);
-    let (mut model, first) = open_model(options, &mut files);
+    let mut model = open_model(options, &mut files);
+    // What is said here is printed from the log.
+    model.flash = None;
+    let outside = Outside::new(handle, &mut files);
+    outside.begin(&mut model, options);
     let mut reader = Reader {
-        handle,
-        files: &mut files,
+        outside,
         started: Instant::now(),
         said: 0,
         left: None,
     };
-    for input in first {
-        reader.feed(&mut model, input);
-    }
     let left = runtime.block_on(reader.read(&mut model)).map_err(Error::Terminal);
+    reader.outside.save(&mut model, true);
     files.keep_titles(&mut model);
     // The thread that reads standard input ends with the process.
     runtime.shutdown_background();
@@ -51,25 +55,25 @@ pub fn run(handle: &mut Handle, options: &Options) -> Result<Left, Error> {
 }
 
 struct Reader<'a> {
-    handle: &'a mut Handle,
-    files: &'a mut Files,
+    outside: Outside<'a>,
     started: Instant,
-    /// Lines of the journal already written.
-    said: usize,
+    /// Lines of the journal already written, of all that were ever added.
+    said: u64,
     left: Option<Left>,
 }
 
 impl Reader<'_> {
     async fn read(&mut self, model: &mut Model) -> io::Result<Left> {
         let mut lines = typed();
-        let mut snapshots = self.handle.watch();
-        let snapshot = self.handle.snapshot();
+        let mut snapshots = self.outside.handle.watch();
+        let snapshot = self.outside.handle.snapshot();
         self.feed(model, Input::Snapshot(snapshot));
-        say("A number or a name plays a channel; help lists the commands, quit ends.")?;
+        say("A number plays a channel; favourite 3 and info 3 are about one; help lists the commands, quit ends.")?;
         self.screen(model)?;
         let mut input_ended = false;
         loop {
             self.news(model)?;
+            self.outside.save(model, false);
             if let Some(left) = self.left.take() {
                 return Ok(left);
             }
@@ -80,7 +84,7 @@ impl Reader<'_> {
                     None if model.player().is_none() && model.joining.is_none() => return Ok(Left::Quit),
                     None => input_ended = true,
                 },
-                event = self.handle.event() => match event {
+                event = self.outside.handle.event() => match event {
                     Some(event) => self.feed(model, Input::Event(Box::new(event))),
                     None => return Ok(Left::Stopped),
                 },
@@ -111,70 +115,92 @@ impl Reader<'_> {
 
     /// What happened since the last line.
     fn news(&mut self, model: &mut Model) -> io::Result<()> {
-        let fresh = model.journal.lines.len().saturating_sub(self.said);
-        self.said = model.journal.lines.len();
-        let lines: Vec<String> = model
-            .journal
-            .lines
-            .iter()
-            .rev()
-            .take(fresh)
-            .map(|line| line.text.clone())
-            .collect();
-        lines.iter().rev().try_for_each(|line| say(line))
+        let fresh = model.journal.added.saturating_sub(self.said);
+        self.said = model.journal.added;
+        let lines = &model.journal.lines;
+        let kept = lines.len().min(usize::try_from(fresh).unwrap_or(usize::MAX));
+        let news: Vec<String> = lines.iter().skip(lines.len() - kept).map(read_out).collect();
+        news.iter().try_for_each(|line| say(line))
     }
 
     fn line(&mut self, model: &mut Model, line: &str) -> io::Result<()> {
+        if let Some(Overlay::Ask { call, .. }) = model.overlay.clone() {
+            if matches!(line, "y" | "yes") {
+                // The question lies there while it is answered: that is what makes this the second word.
+                self.feed(model, Input::Said(call.clone()));
+                return self.answer(model, &call);
+            }
+            model.overlay = None;
+            if matches!(line, "n" | "no" | "") {
+                return say("nothing was changed");
+            }
+            // Anything else is no answer but the next thing to do.
+        }
         if line.is_empty() {
             return self.screen(model);
         }
-        if let Some(Overlay::Ask { call, .. }) = model.overlay.take() {
-            if matches!(line, "y" | "yes") {
-                self.feed(model, Input::Said(call));
-            }
-            return Ok(());
-        }
-        let play = |argument: &str| Call {
-            action: Action::Play,
-            argument: argument.to_owned(),
-        };
-        let call = match line.parse::<usize>() {
-            Ok(number) => {
-                if number == 0 || model.channels.row(number - 1).is_none() {
-                    return say("there is no channel of that number; goto channels lists them");
-                }
-                model.channels.selected = number - 1;
-                play("")
-            }
-            Err(_) if line.starts_with("inonda:") => play(line),
-            Err(_) => match Call::parse(line) {
-                Ok(call) => call,
-                Err(error) => return say(&error),
-            },
+        let call = match self.understand(model, line) {
+            Ok(call) => call,
+            Err(error) => return say(&error),
         };
         model.flash = None;
         self.feed(model, Input::Said(call.clone()));
         self.answer(model, &call)
     }
 
+    /// What a line asks for; a number in it selects a row of the list that it is about.
+    fn understand(&self, model: &mut Model, line: &str) -> Result<Call, String> {
+        if let Ok(number) = line.parse::<usize>() {
+            let action = match model.screen {
+                Screen::Mesh => Action::Inspect,
+                Screen::NowPlaying => Action::SearchTitle,
+                Screen::Channels | Screen::Studio | Screen::Log => Action::Play,
+            };
+            select(model, action, number)?;
+            return Ok(action.into());
+        }
+        if line.starts_with("inonda:") {
+            return Ok(Call {
+                action: Action::Play,
+                argument: line.to_owned(),
+            });
+        }
+        if let Some((word, number)) = line.rsplit_once(' ')
+            && let (Ok(call), Ok(number)) = (Call::parse(word), number.parse::<usize>())
+            && takes_number(call.action)
+        {
+            select(model, call.action, number)?;
+            return Ok(call);
+        }
+        Call::parse(line)
+    }
+
     /// What an action would have shown.
     fn answer(&mut self, model: &mut Model, call: &Call) -> io::Result<()> {
         if let Some(flash) = model.flash.take() {
             say(&flash.text)?;
+        } else if let Some(state) = state_after(model, call.action) {
+            say(&state)?;
         }
-        if model.prompt.take().is_some() {
-            say(&format!("say it in one line, such as: {}", example(call.action)))?;
+        if let Some(prompt) = model.prompt.take() {
+            let now = if prompt.text.is_empty() {
+                String::new()
+            } else {
+                format!(", now {}", prompt.text)
+            };
+            say(&format!("say it in one line, such as: {}{now}", example(call.action)))?;
         }
         match model.overlay.take() {
             Some(Overlay::Help { .. }) => help(),
             Some(Overlay::Words { lines, .. }) => lines.iter().try_for_each(|line| say(line)),
             Some(Overlay::Titles { .. }) => titles(model),
+            Some(Overlay::Settings { .. }) => settings(model),
             Some(Overlay::Ask { question, call }) => {
                 say(&format!("{question} yes or no"))?;
                 model.overlay = Some(Overlay::Ask { question, call });
                 Ok(())
             }
-            Some(Overlay::Themes { .. } | Overlay::Settings { .. } | Overlay::Rebind { .. }) => {
+            Some(Overlay::Themes { .. } | Overlay::Rebind { .. }) => {
                 say("that is about the drawn screen, and nothing is drawn here")
             }
             None if is_screen(call.action) || call.action == Action::Filter => self.screen(model),
@@ -211,7 +237,7 @@ impl Reader<'_> {
                     .visible()
                     .iter()
                     .take(ROWS_MAX)
-                    .map(|l| l.text.clone())
+                    .map(|line| read_out(line))
                     .collect();
                 lines.iter().rev().try_for_each(|line| say(line))
             }
@@ -219,47 +245,51 @@ impl Reader<'_> {
     }
 
     fn perform(&mut self, model: &mut Model, effect: Effect) {
-        let told = match effect {
-            Effect::Send(command) => self.send(command),
-            Effect::Copy(text) => Ok(Some(text)),
-            Effect::Export { name, text } => self
-                .files
-                .export(&name, &text)
-                .map(|path| Some(format!("written to {path}"))),
-            Effect::RecordAs { name } => {
-                let flac = model
-                    .playing()
-                    .is_some_and(|c| c.codec == crate::mesh::session::Codec::Flac);
-                self.files.recording(&name, flac).and_then(|path| {
-                    let told = format!("recording to {}", path.display());
-                    self.send(Command::Record(Some(path))).map(|_| Some(told))
-                })
-            }
-            Effect::GoOnAir { name, source } => {
-                let show = self.files.studio(&name, source);
-                show.and_then(|show| self.send(Command::Host(Box::new(show))))
-            }
-            Effect::SaveSettings => self.files.keep_settings(&model.settings).map(|()| None),
-            Effect::SaveKeys(line) => self.files.keep_key(&line).map(|()| None),
-            Effect::Mouse(_) | Effect::Redraw | Effect::Suspend => Ok(None),
-            Effect::Quit => {
-                self.left = Some(Left::Quit);
-                Ok(None)
-            }
-        };
-        match told {
-            Ok(Some(text)) => model.tell(text),
-            Ok(None) => {}
-            Err(error) => model.warn(error),
+        match self.outside.perform(model, effect) {
+            Some(Effect::Copy(text)) => model.tell(text),
+            Some(Effect::Quit) => self.left = Some(Left::Quit),
+            // Nothing is drawn here, and what goes to the desktop is a line of the log already.
+            Some(_) | None => {}
         }
     }
+}
 
-    fn send(&self, command: Command) -> Result<Option<String>, String> {
-        self.handle
-            .send(command)
-            .map(|()| None)
-            .map_err(|stopped| stopped.to_string())
+/// Selects a row of the list that an action is about.
+fn select(model: &mut Model, action: Action, number: usize) -> Result<(), String> {
+    let row = number.checked_sub(1);
+    let peers: Vec<_> = model.mesh_rows().0.iter().map(|neighbour| neighbour.peer).collect();
+    let (count, list) = match action {
+        Action::BlockPeer | Action::Inspect => (peers.len(), "neighbour; goto mesh lists them"),
+        Action::TagTitle | Action::SearchTitle => (model.heard.titles.len(), "title; titles lists them"),
+        _ => (model.channels.rows.len(), "channel; goto channels lists them"),
+    };
+    let row = row
+        .filter(|row| *row < count)
+        .ok_or_else(|| format!("there is no such {list}"))?;
+    match action {
+        Action::BlockPeer | Action::Inspect => model.mesh.selected = peers.get(row).copied(),
+        Action::TagTitle | Action::SearchTitle => {
+            model.heard.selected = row;
+            (model.screen, model.pane) = (Screen::NowPlaying, 1);
+        }
+        _ => model.channels.selected = row,
     }
+    Ok(())
+}
+
+const fn takes_number(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Play
+            | Action::Preview
+            | Action::Favourite
+            | Action::Hide
+            | Action::Info
+            | Action::BlockPeer
+            | Action::Inspect
+            | Action::TagTitle
+            | Action::SearchTitle
+    )
 }
 
 /// Lines from standard input; a thread of their own waits for them.
@@ -273,77 +303,6 @@ fn typed() -> mpsc::Receiver<String> {
         }
     });
     lines
-}
-
-fn say(line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}", clean(line))?;
-    out.flush()
-}
-
-fn channels(model: &Model) -> io::Result<()> {
-    let list = &model.channels;
-    for number in 0..list.rows.len().min(ROWS_MAX) {
-        let Some(listing) = list.row(number) else { continue };
-        let mut facts = vec![clean(&listing.name)];
-        facts.extend(
-            [&listing.genre, &listing.title]
-                .iter()
-                .filter(|text| !text.is_empty())
-                .map(|text| clean(text)),
-        );
-        facts.extend(listing.listeners.map(|count| format!("{count} listening")));
-        facts.extend(listing.favourite.then(|| "a favourite".to_owned()));
-        facts.extend((!listing.on_air).then(|| "not on air".to_owned()));
-        say(&format!("{} {}", number + 1, facts.join(", ")))?;
-    }
-    match list.rows.len() {
-        0 => say("no channel was found yet; play LINK joins one by its link"),
-        count if count > ROWS_MAX => say(&format!("{} more; filter WORDS narrows the list", count - ROWS_MAX)),
-        _ => Ok(()),
-    }
-}
-
-fn mesh(model: &Model) -> io::Result<()> {
-    let Some(channel) = model.shown() else {
-        return say("you take part in no channel");
-    };
-    let neighbours = crate::tui::neighbours::sorted(&channel.neighbours, model.mesh.hide_idle);
-    for (number, neighbour) in neighbours.iter().enumerate().take(ROWS_MAX) {
-        // The key and the hidden address say nothing in a list.
-        let facts = words::neighbour(model, channel, neighbour).split_off(2).join(", ");
-        let facts = facts.split_whitespace().collect::<Vec<_>>().join(" ");
-        say(&format!("{} {}: {facts}", number + 1, neighbour.peer.short()))?;
-    }
-    say(&format!("{} of {} slots taken", channel.children, channel.slots))
-}
-
-fn titles(model: &Model) -> io::Result<()> {
-    for heard in model.heard.newest().take(ROWS_MAX) {
-        let time = model.wall.hours_minutes(heard.unix_s);
-        let tagged = if heard.tagged { ", tagged" } else { "" };
-        say(&format!("{time} {}, {}{tagged}", heard.title, heard.channel))?;
-    }
-    Ok(())
-}
-
-fn help() -> io::Result<()> {
-    for entry in VOCABULARY {
-        let argument = match entry.argument {
-            Argument::None => String::new(),
-            Argument::Optional(example) | Argument::Needed(example) => format!(" {example}"),
-        };
-        say(&format!("{}{argument}: {}", entry.name, entry.label))?;
-    }
-    Ok(())
-}
-
-fn example(action: Action) -> String {
-    let entry = action.entry();
-    match entry.argument {
-        Argument::None => entry.name.to_owned(),
-        Argument::Optional(example) | Argument::Needed(example) => format!("{} {example}", entry.name),
-    }
 }
 
 const fn is_screen(action: Action) -> bool {

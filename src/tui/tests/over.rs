@@ -77,7 +77,7 @@ fn three_lines_show_the_question_the_sentence_and_the_selected_row() {
 fn volume_recording_and_sleep_timer_are_never_cut() {
     for size in [(120, 36), (80, 24), (60, 16), (46, 12)] {
         let mut snapshot = listening(PlayerState::Playing);
-        snapshot.channels[0].player.as_mut().unwrap().recording = Some("/music/x.opus".into());
+        snapshot.channels[0].player.as_mut().unwrap().recording = Some(Default::default());
         let mut model = model(Screen::Channels, size, snapshot);
         drop(press(&mut model, "z"));
         model.flash = None;

@@ -1,6 +1,7 @@
 //! Where themes are found: compiled in, or in the user's folder, where a file of the same name wins.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::{Depth, Pack, Sheet, Theme};
 
@@ -32,7 +33,12 @@ pub struct Shelf {
     folder: Option<PathBuf>,
     /// Names and texts found in the folder at the last look.
     user: Vec<(String, String)>,
+    /// The files as they were then: a look that finds the same ones reads none of them.
+    stamps: Vec<Stamp>,
 }
+
+/// A file, when it was changed, and its length.
+type Stamp = (PathBuf, Option<SystemTime>, u64);
 
 impl Shelf {
     /// The shipped themes and those in `folder`.
@@ -40,6 +46,7 @@ impl Shelf {
         let mut shelf = Shelf {
             folder: folder.map(Path::to_owned),
             user: Vec::new(),
+            stamps: Vec::new(),
         };
         shelf.look_again();
         shelf
@@ -47,7 +54,12 @@ impl Shelf {
 
     /// Reads the folder again; true when something changed.
     pub fn look_again(&mut self) -> bool {
-        let found = self.folder.as_deref().map(read_folder).unwrap_or_default();
+        let stamps = self.folder.as_deref().map(stamps).unwrap_or_default();
+        if stamps == self.stamps {
+            return false;
+        }
+        let found = read_all(&stamps);
+        self.stamps = stamps;
         let changed = found != self.user;
         self.user = found;
         changed
@@ -64,6 +76,11 @@ impl Shelf {
     /// True when the theme is the user's own file.
     pub fn is_users(&self, name: &str) -> bool {
         self.user.iter().any(|(user, _)| user == name)
+    }
+
+    /// True when there is a folder that the user may put themes into.
+    pub fn has_folder(&self) -> bool {
+        self.folder.is_some()
     }
 
     /// The sheet of that name.
@@ -136,27 +153,32 @@ fn shipped_sheet(name: &str) -> Sheet {
     Sheet::parse(name, text).unwrap_or_default()
 }
 
-fn read_folder(folder: &Path) -> Vec<(String, String)> {
+fn stamps(folder: &Path) -> Vec<Stamp> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };
-    let mut found: Vec<(String, String)> = entries
+    let mut found: Vec<Stamp> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .filter(|path| {
-            path.metadata()
-                .is_ok_and(|data| data.is_file() && data.len() <= FILE_MAX_BYTES)
-        })
-        .take(USER_THEMES_MAX)
         .filter_map(|path| {
-            let name = super::super::text::clean(&path.file_stem()?.to_string_lossy());
-            let text = String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned();
-            Some((name, text))
+            let data = path.metadata().ok()?;
+            let fits = data.is_file() && data.len() <= FILE_MAX_BYTES;
+            fits.then(|| (path, data.modified().ok(), data.len()))
         })
         .collect();
     found.sort();
+    found.truncate(USER_THEMES_MAX);
     found
+}
+
+fn read_all(stamps: &[Stamp]) -> Vec<(String, String)> {
+    let read = |(path, ..): &Stamp| {
+        let name = super::super::text::clean(&path.file_stem()?.to_string_lossy());
+        let text = String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned();
+        Some((name, text))
+    };
+    stamps.iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What each action does, by what it is about.
 
-use super::{Effect, ask, listening, lists, look, mesh, rebind, sound, studio, words};
+use super::{Effect, ask, listening, lists, look, mesh, rebind, settings, sound, studio, words};
 use crate::engine::event::Level;
 use crate::engine::snapshot::Role as Part;
 use crate::tui::action::{Action, Call, Screen};
@@ -76,6 +76,8 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
         Action::Why | Action::Titles | Action::Help | Action::Settings | Action::Keys => open(model, call.action),
         Action::Filter => filter(model, &call.argument),
         Action::CommandLine => ask(model, PromptKind::Command, ""),
+        Action::SearchTitle | Action::TitleOlder | Action::TitleNewer => title(model, call.action, effects),
+        Action::Output | Action::Delay => settings::hearing(model, call.action, &call.argument, effects),
         Action::Copy => copy(model, effects),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
@@ -138,15 +140,27 @@ fn log(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
                 ("info", _) | ("", Level::Error) => Level::Info,
                 ("warn", _) | ("", Level::Info) => Level::Warn,
                 ("error", _) | ("", Level::Warn) => Level::Error,
-                (_, level) => level,
+                (other, _) => {
+                    let text = format!("there is no level {other:?}: info, warn or error");
+                    return model.warn(text);
+                }
             };
         }
         Action::LogModule => {
-            let named = MODULES.into_iter().find(|module| *module == call.argument);
             let at = journal
                 .module
                 .and_then(|module| MODULES.iter().position(|known| *known == module));
-            journal.module = named.or_else(|| at.map_or(Some(MODULES[0]), |at| MODULES.get(at + 1).copied()));
+            journal.module = match call.argument.as_str() {
+                "" => at.map_or(Some(MODULES[0]), |at| MODULES.get(at + 1).copied()),
+                "all" => None,
+                wanted => match MODULES.into_iter().find(|module| *module == wanted) {
+                    Some(module) => Some(module),
+                    None => {
+                        let known = MODULES.join(", ");
+                        return model.warn(format!("there is no module {wanted:?}: {known} or all"));
+                    }
+                },
+            };
         }
         Action::LogFollow => {
             journal.follow = !journal.follow;
@@ -190,9 +204,25 @@ fn filter(model: &mut Model, argument: &str) {
     }
 }
 
+/// Looks at a title of the history, or for it.
+fn title(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let last = model.heard.titles.len().saturating_sub(1);
+    let selected = model.heard.selected;
+    match action {
+        Action::TitleOlder => model.heard.selected = (selected + 1).min(last),
+        Action::TitleNewer => model.heard.selected = selected.saturating_sub(1),
+        _ => return lists::search(model, selected, effects),
+    }
+    model.pane = 1;
+}
+
 fn copy(model: &mut Model, effects: &mut Vec<Effect>) {
     let text = match model.screen {
         Screen::Channels => model.channels.selected().map(|listing| listing.link.clone()),
+        Screen::NowPlaying if model.pane == 1 => {
+            let heard = model.heard.newest().nth(model.heard.selected);
+            heard.map(|heard| heard.title.clone())
+        }
         Screen::NowPlaying => model.playing().map(|channel| {
             if channel.title.is_empty() {
                 channel.link.clone()
@@ -234,6 +264,7 @@ fn back(model: &mut Model, effects: &mut Vec<Effect>) {
         Screen::Channels | Screen::NowPlaying | Screen::Mesh | Screen::Studio | Screen::Log => {
             model.flash = None;
             model.pane = 0;
+            model.heard.selected = 0;
         }
     }
 }

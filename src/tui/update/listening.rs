@@ -1,9 +1,12 @@
 //! Choosing and playing channels.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Effect;
+use crate::engine::Snapshot;
 use crate::engine::command::Listen;
+use crate::engine::event::Level;
 use crate::engine::listing::Listing;
 use crate::engine::snapshot::{PlayerState, Role as Part};
 use crate::engine::{Command, Target, place};
@@ -12,6 +15,8 @@ use crate::tui::channels::Sort;
 use crate::tui::model::{Joining, Model, Preview};
 use crate::tui::text::clean;
 
+/// Until then sources of listings answer for the first time, and what they say is no news.
+const FIRST_LOOK: Duration = Duration::from_secs(30);
 /// How long a preview lasts.
 const PREVIEW: Duration = Duration::from_secs(10);
 
@@ -139,6 +144,10 @@ fn listen(model: &mut Model, link: &str, name: String, effects: &mut Vec<Effect>
 }
 
 fn preview(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.player().is_some_and(|player| player.recording.is_some()) {
+        model.warn("a preview would end the recording; r closes it first");
+        return;
+    }
     let Some(listing) = model.channels.selected().filter(|listing| listing.playable) else {
         model.warn("nothing here can be previewed");
         return;
@@ -183,6 +192,43 @@ pub fn cancel(model: &mut Model, effects: &mut Vec<Effect>) -> bool {
     effects.push(Effect::Send(Command::CancelJoin));
     model.tell("not joined");
     true
+}
+
+/// Tells of favourites that went on air: in the log, and on the desktop when that is wanted. Those that are on air when the
+/// visit begins are no news.
+pub fn tell_favourites(model: &mut Model, snapshot: &Snapshot, effects: &mut Vec<Effect>) {
+    if Arc::ptr_eq(&snapshot.listings, &model.snapshot.listings) || model.now < FIRST_LOOK {
+        return;
+    }
+    let was_off = |link: &str| {
+        let before = model.snapshot.listings.iter().find(|listing| listing.link == link);
+        before.is_some_and(|before| !before.on_air)
+    };
+    let risen = snapshot
+        .listings
+        .iter()
+        .filter(|listing| listing.favourite && listing.on_air);
+    let names: Vec<String> = risen
+        .filter(|listing| was_off(&listing.link))
+        .map(|listing| clean(&listing.name))
+        .collect();
+    for name in names {
+        let text = format!("{name} is on air");
+        let unix_s = model.wall.unix_s;
+        model.journal.add(
+            unix_s,
+            Level::Info,
+            "app",
+            &text,
+            "1 shows the channels, Enter plays one.",
+        );
+        if model.settings.notifications {
+            effects.push(Effect::Notify {
+                title: text,
+                text: "a favourite of yours".to_owned(),
+            });
+        }
+    }
 }
 
 fn leave(model: &mut Model, effects: &mut Vec<Effect>) {

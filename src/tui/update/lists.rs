@@ -2,12 +2,11 @@
 
 use crossterm::event::KeyCode;
 
-use super::{Effect, act, help, look, run, view};
+use super::{Effect, act, help, look, run, settings, view};
 use crate::tui::action::{Action, Call, Screen};
 use crate::tui::keys::{Chord, Meaning};
-use crate::tui::model::{Model, Overlay, Settings, SpectrumStyle};
+use crate::tui::model::{Model, Overlay};
 use crate::tui::neighbours::Tie;
-use crate::tui::theme::Pack;
 
 /// Panes that Tab walks through on this screen.
 pub fn panes(model: &Model) -> usize {
@@ -65,7 +64,16 @@ pub fn walk(model: &mut Model, action: Action) {
             model.journal.selected = step(model.journal.selected, count, page, action);
             model.journal.follow = model.journal.selected == 0;
         }
-        Screen::NowPlaying | Screen::Studio => {}
+        Screen::NowPlaying => {
+            if matches!(action, Action::Left | Action::Right) {
+                model.pane = usize::from(action == Action::Right);
+                return;
+            }
+            // Whoever walks means the titles: nothing else on this screen has rows.
+            model.pane = 1;
+            model.heard.selected = step(model.heard.selected, model.heard.titles.len(), page, action);
+        }
+        Screen::Studio => {}
     }
 }
 
@@ -112,6 +120,7 @@ pub fn on_click(model: &mut Model, row: usize, pane: usize, effects: &mut Vec<Ef
             model.journal.selected = row.min(model.journal.visible().len().saturating_sub(1));
             model.journal.follow = false;
         }
+        Screen::NowPlaying if pane == 1 => model.heard.selected = row.min(model.heard.titles.len().saturating_sub(1)),
         Screen::Channels | Screen::NowPlaying | Screen::Studio => {}
     }
 }
@@ -208,6 +217,7 @@ fn on_list_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
         (_, Some(Action::Left | Action::Right)) if in_settings => choose(model, row, effects),
         (_, Some(Action::TagTitle)) if in_titles => drop(model.heard.tag(row)),
         (_, Some(Action::Copy)) if in_titles => choose(model, row, effects),
+        (_, Some(Action::SearchTitle)) if in_titles => search(model, row, effects),
         (_, Some(Action::Quit | Action::Theme | Action::Settings | Action::Titles)) => drop(dismiss(model)),
         (code, action) => {
             let to = match (code, action) {
@@ -234,11 +244,35 @@ fn selected_row(model: &mut Model) -> Option<&mut usize> {
     }
 }
 
+/// Copies the address of a web search for a title, counted from the newest: a browser may be on another machine.
+pub fn search(model: &mut Model, from_newest: usize, effects: &mut Vec<Effect>) {
+    let title = model.heard.newest().nth(from_newest).map(|heard| heard.title.clone());
+    match title {
+        Some(title) => {
+            effects.push(Effect::Copy(search_address(&title)));
+            model.tell(format!("copied a search for {title}; paste it into a browser"));
+        }
+        None => model.warn("no title was heard yet"),
+    }
+}
+
+fn search_address(title: &str) -> String {
+    let mut address = String::from("https://duckduckgo.com/?q=");
+    for byte in title.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => address.push(char::from(byte)),
+            b' ' => address.push('+'),
+            _ => address.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    address
+}
+
 /// Rows of what lies over the screen.
 pub fn overlay_rows(model: &Model) -> usize {
     match &model.overlay {
         Some(Overlay::Themes { .. }) => model.look.shelf.names().len(),
-        Some(Overlay::Settings { .. }) => settings_rows(model).len(),
+        Some(Overlay::Settings { .. }) => settings::settings_rows(model).len(),
         Some(Overlay::Titles { .. }) => model.heard.titles.len(),
         Some(Overlay::Help { typed, all, .. }) => help::help_rows(model, typed, *all).len(),
         Some(Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => 0,
@@ -284,7 +318,7 @@ fn keep_theme(model: &mut Model, effects: &mut Vec<Effect>) {
 fn choose(model: &mut Model, row: usize, effects: &mut Vec<Effect>) {
     match &model.overlay {
         Some(Overlay::Themes { .. }) => keep_theme(model, effects),
-        Some(Overlay::Settings { .. }) => change_setting(model, row, effects),
+        Some(Overlay::Settings { .. }) => settings::change(model, row, effects),
         Some(Overlay::Titles { .. }) => {
             let title = model.heard.newest().nth(row).map(|title| title.title.clone());
             if let Some(title) = title {
@@ -294,86 +328,4 @@ fn choose(model: &mut Model, row: usize, effects: &mut Vec<Effect>) {
         }
         Some(Overlay::Help { .. } | Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => {}
     }
-}
-
-/// A setting's name, value and what it is about.
-pub struct SettingRow {
-    pub name: &'static str,
-    pub value: String,
-    pub about: &'static str,
-}
-
-/// The settings as rows.
-pub fn settings_rows(model: &Model) -> Vec<SettingRow> {
-    let Settings {
-        theme,
-        glyphs,
-        mouse,
-        spectrum,
-        spectrum_style,
-        volumes,
-    } = &model.settings;
-    let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
-    let style = match spectrum_style {
-        SpectrumStyle::Bars => "bars",
-        SpectrumStyle::Peaks => "peaks",
-    };
-    let row = |name, value, about| SettingRow { name, value, about };
-    vec![
-        row("theme", theme.clone(), "opens the chooser"),
-        row(
-            "signs",
-            glyphs.clone(),
-            "unicode, narrow for East Asian fonts, ascii, or auto by the locale",
-        ),
-        row(
-            "mouse",
-            on_off(*mouse),
-            "click and scroll here; off lets the terminal select text",
-        ),
-        row(
-            "spectrum",
-            on_off(*spectrum),
-            "costs an FFT thirty times a second while it is seen",
-        ),
-        row("spectrum style", style.to_owned(), "bars or only their tops"),
-        row(
-            "keys",
-            model.bindings.preset.name().to_owned(),
-            "preset = \"vim\", \"arrows\" or \"emacs\" in keys.toml",
-        ),
-        row(
-            "volumes",
-            format!("{} channels", volumes.len()),
-            "Enter forgets the volumes kept by channel",
-        ),
-    ]
-}
-
-fn change_setting(model: &mut Model, row: usize, effects: &mut Vec<Effect>) {
-    let settings = &mut model.settings;
-    match row {
-        0 => return act::act(model, &Action::Theme.into(), effects),
-        1 => {
-            let order = ["auto", "unicode", "narrow", "ascii"];
-            let at = order.iter().position(|name| *name == settings.glyphs).unwrap_or(0);
-            settings.glyphs = order[(at + 1) % order.len()].to_owned();
-            let pack = Pack::from_name(&settings.glyphs).unwrap_or(model.look.suggested_pack);
-            model.look.set_pack(pack);
-        }
-        2 => {
-            settings.mouse = !settings.mouse;
-            effects.push(Effect::Mouse(settings.mouse));
-        }
-        3 => settings.spectrum = !settings.spectrum,
-        4 => {
-            settings.spectrum_style = match settings.spectrum_style {
-                SpectrumStyle::Bars => SpectrumStyle::Peaks,
-                SpectrumStyle::Peaks => SpectrumStyle::Bars,
-            };
-        }
-        6 => settings.volumes.clear(),
-        _ => return model.tell("keys.toml in inonda's config folder chooses the preset; :keys finds conflicts"),
-    }
-    effects.push(Effect::SaveSettings);
 }

@@ -23,6 +23,7 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
         Action::ReleaseMouse => {
             model.settings.mouse = !model.settings.mouse;
             effects.push(Effect::Mouse(model.settings.mouse));
+            effects.push(Effect::SaveSettings);
             let text = if model.settings.mouse {
                 "the mouse works here"
             } else {

@@ -64,6 +64,8 @@ fn upload(model: &mut Model, argument: &str, effects: &mut Vec<Effect>) {
     match words::parse_rate(argument) {
         Some(bps) => {
             effects.push(Effect::Send(Command::SetUpload(bps)));
+            model.settings.upload_bps = Some(bps);
+            effects.push(Effect::SaveSettings);
             let text = if bps == 0 {
                 "listen only: nothing is passed on".to_owned()
             } else {

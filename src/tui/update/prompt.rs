@@ -2,8 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Effect, lists, run};
-use crate::tui::action::{Action, Call, completions};
+use super::{Effect, complete, lists, run};
+use crate::tui::action::{Action, Call};
 use crate::tui::keys::Chord;
 use crate::tui::model::{Model, Prompt, PromptKind};
 use crate::tui::text::clean;
@@ -46,7 +46,7 @@ pub fn on_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
     match chord.code {
         KeyCode::Esc => return on_escape(model, prompt.kind),
         KeyCode::Enter => return on_enter(model, prompt, effects),
-        KeyCode::Tab if prompt.kind == PromptKind::Command => complete(&mut prompt, model),
+        KeyCode::Tab if prompt.kind == PromptKind::Command => complete::complete(&mut prompt, model),
         KeyCode::Up | KeyCode::Down if prompt.kind == PromptKind::Command => {
             recall(&mut prompt, model, chord.code == KeyCode::Up);
         }
@@ -181,53 +181,6 @@ fn delete_word(prompt: &mut Prompt) {
     let from = head.rfind(' ').map_or(0, |at| at + 1);
     prompt.text.replace_range(from..prompt.cursor, "");
     prompt.cursor = from;
-}
-
-/// Completes the command's name, or the argument of the few that choose from a list.
-fn complete(prompt: &mut Prompt, model: &Model) {
-    let (word, argument) = match prompt.text.split_once(' ') {
-        None => (prompt.text.clone(), None),
-        Some((word, argument)) => (word.to_owned(), Some(argument.to_owned())),
-    };
-    let candidates: Vec<String> = match (&argument, word.as_str()) {
-        (None, _) => completions(&word).into_iter().map(str::to_owned).collect(),
-        (Some(_), "theme") => model.look.shelf.names(),
-        (Some(_), "goto") => ["channels", "now-playing", "mesh", "studio", "log"]
-            .map(str::to_owned)
-            .to_vec(),
-        (Some(_), "play") => model
-            .channels
-            .listings
-            .iter()
-            .map(|listing| clean(&listing.name))
-            .collect(),
-        (Some(_), _) => Vec::new(),
-    };
-    let typed = argument.clone().unwrap_or_else(|| word.clone());
-    let fitting: Vec<&String> = candidates
-        .iter()
-        .filter(|name| name.to_lowercase().starts_with(&typed.to_lowercase()))
-        .collect();
-    let Some(first) = fitting.first() else { return };
-    let mut common: String = (*first).clone();
-    for name in &fitting {
-        while !name.starts_with(&common) {
-            common.pop();
-        }
-    }
-    if common.len() < typed.len() {
-        return;
-    }
-    let end = if fitting.len() == 1 && argument.is_none() {
-        " "
-    } else {
-        ""
-    };
-    prompt.text = match argument {
-        None => format!("{common}{end}"),
-        Some(_) => format!("{word} {common}"),
-    };
-    prompt.cursor = prompt.text.len();
 }
 
 fn recall(prompt: &mut Prompt, model: &Model, older: bool) {

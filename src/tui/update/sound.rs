@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{Effect, words};
 use crate::engine::Command;
-use crate::tui::action::{Action, Call};
+use crate::tui::action::{Action, Call, Screen};
 use crate::tui::model::{Asked, Model, VOLUME_MAX};
+use crate::tui::settings::VOLUMES_MAX;
 use crate::tui::text::clean;
 
 /// The sleep timer when no time is said.
@@ -14,8 +15,6 @@ const SLEEP: Duration = Duration::from_secs(30 * 60);
 const FADE: Duration = Duration::from_secs(20);
 /// How long a change may take to appear in a snapshot.
 const CONFIRM: Duration = Duration::from_millis(600);
-/// Channels whose volume is remembered.
-const VOLUMES_MAX: usize = 200;
 
 /// Applies a call about what is heard.
 pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
@@ -53,7 +52,6 @@ fn loudness(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
         },
     };
     let set = set.min(VOLUME_MAX);
-    model.fade_from = None;
     effects.push(Effect::Send(Command::SetVolume(set)));
     assume(model, |asked| asked.volume = Some(set));
     keep_volume(model, set, muted, effects);
@@ -82,35 +80,59 @@ fn keep_volume(model: &mut Model, volume: u8, muted: bool, effects: &mut Vec<Eff
     effects.push(Effect::SaveSettings);
 }
 
-/// Gives a channel the volume it had the last time.
+/// Gives a channel the volume of the command line when it is the first, else the one it had the last time, else the usual
+/// one: what was set for another channel says nothing about this one.
 pub fn recall_volume(model: &mut Model, channel: &str, effects: &mut Vec<Effect>) {
-    let Some((_, volume, muted)) = model.settings.volumes.iter().find(|(known, ..)| known == channel) else {
-        return;
+    let known = model.settings.volumes.iter().find(|(known, ..)| known == channel);
+    let kept = known.map(|(_, volume, muted)| (*volume, *muted));
+    let (volume, muted) = match model.hearing.volume.take() {
+        Some(volume) => (volume, false),
+        None => kept.unwrap_or((VOLUME_MAX, false)),
     };
-    effects.push(Effect::Send(Command::SetVolume(*volume)));
-    effects.push(Effect::Send(Command::SetMuted(*muted)));
+    effects.push(Effect::Send(Command::SetVolume(volume)));
+    effects.push(Effect::Send(Command::SetMuted(muted)));
 }
 
+/// Begins a recording or closes it: `off`, `split` or `whole`, and then perhaps a place.
 fn record(model: &mut Model, argument: &str, effects: &mut Vec<Effect>) {
     let Some(player) = model.player() else {
         model.warn("nothing is playing that could be recorded");
         return;
     };
-    if player.recording.is_some() && argument.is_empty() {
-        effects.push(Effect::Send(Command::Record(None)));
-        model.tell("the recording is closed");
-    } else if argument.is_empty() {
-        let name = model
-            .playing()
-            .map_or_else(|| "inonda".to_owned(), |channel| clean(&channel.name));
-        effects.push(Effect::RecordAs { name });
-    } else {
-        effects.push(Effect::Send(Command::Record(Some(argument.into()))));
+    match (player.recording.is_some(), argument) {
+        // What is kept of it is told once the files are closed.
+        (true, "" | "off") => return effects.push(Effect::Send(Command::Record(None))),
+        (false, "off") => return model.warn("no recording is going on"),
+        (true | false, _) => {}
     }
+    let (first, rest) = argument.split_once(' ').unwrap_or((argument, ""));
+    let (split, place) = match first {
+        "split" => (Some(true), rest),
+        "whole" => (Some(false), rest),
+        _ => (None, argument),
+    };
+    let name = model
+        .playing()
+        .map_or_else(|| "inonda".to_owned(), |channel| clean(&channel.name));
+    effects.push(Effect::Record {
+        name,
+        split,
+        place: place.trim().to_owned(),
+    });
 }
 
+/// Stars the title that is heard, or the one that is looked at.
 fn tag(model: &mut Model) {
-    match model.heard.tag(0).map(|title| (title.title.clone(), title.tagged)) {
+    let looked_at = model.screen == Screen::NowPlaying && model.pane == 1;
+    if !looked_at && model.heard.current().is_none() {
+        return model.warn("no title is heard now; H shows the earlier ones, * stars one there");
+    }
+    let from_newest = if looked_at { model.heard.selected } else { 0 };
+    match model
+        .heard
+        .tag(from_newest)
+        .map(|title| (title.title.clone(), title.tagged))
+    {
         Some((title, true)) => model.tell(format!("{title} is tagged")),
         Some((title, false)) => model.tell(format!("{title} is no longer tagged")),
         None => model.warn("no title was heard yet"),
@@ -131,9 +153,7 @@ fn sleep(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
         },
     };
     model.sleep_at = until;
-    if let Some(volume) = model.fade_from.take() {
-        effects.push(Effect::Send(Command::SetVolume(volume)));
-    }
+    brighten(model, effects);
     match until {
         Some(at) => model.tell(format!(
             "the sound fades out in {}",
@@ -143,29 +163,27 @@ fn sleep(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Lowers the volume before the sleep timer's end, then pauses and gives the volume back for the next time.
+/// Lets the sound fade before the sleep timer's end, then pauses. The volume stays what it is, whatever happens meanwhile.
 pub fn sleep_fade(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(at) = model.sleep_at else { return };
     let left = at.saturating_sub(model.now);
-    let Some(player) = model.player() else {
-        if left.is_zero() {
-            model.sleep_at = None;
-        }
-        return;
-    };
-    let volume = player.volume;
+    let playing = model.player().is_some();
     if left.is_zero() {
         model.sleep_at = None;
-        effects.push(Effect::Send(Command::SetPaused(true)));
-        if let Some(before) = model.fade_from.take() {
-            effects.push(Effect::Send(Command::SetVolume(before)));
+        if playing {
+            effects.push(Effect::Send(Command::SetPaused(true)));
+            model.tell("good night: paused by the sleep timer, space resumes");
         }
-        model.tell("good night: paused by the sleep timer, space resumes");
-    } else if left < FADE {
-        let from = *model.fade_from.get_or_insert(volume);
-        let wanted = (f64::from(from) * left.as_secs_f64() / FADE.as_secs_f64()).round() as u8;
-        if wanted < volume {
-            effects.push(Effect::Send(Command::SetVolume(wanted)));
-        }
+        brighten(model, effects);
+    } else if left < FADE && playing && !model.fading {
+        model.fading = true;
+        effects.push(Effect::Send(Command::Fade(Some(left))));
+    }
+}
+
+/// Takes the sleep timer's fade back.
+fn brighten(model: &mut Model, effects: &mut Vec<Effect>) {
+    if std::mem::take(&mut model.fading) {
+        effects.push(Effect::Send(Command::Fade(None)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::snapshot::{ChannelView, PlayerState};
+use crate::engine::snapshot::{ChannelView, PlayerState, RecordingView};
 use crate::mesh::stats::Neighbour;
 use crate::tui::model::Model;
 use crate::tui::neighbours::{Tie, stripe_words};
@@ -73,6 +73,22 @@ pub fn age(time: Duration) -> String {
         3_600..86_400 => format!("{} h {:02}", s / 3_600, s / 60 % 60),
         _ => format!("{} d", s / 86_400),
     }
+}
+
+/// What is kept of a recording that was closed.
+pub fn recorded(view: &RecordingView) -> String {
+    let place = crate::tui::text::clean(&view.place);
+    match view.pieces {
+        0 => "the recording is closed; nothing came that could be kept".to_owned(),
+        1 => format!("recorded {} to {place}", bytes(view.bytes)),
+        pieces => format!("recorded {pieces} titles, {}, to {place}", bytes(view.bytes)),
+    }
+}
+
+/// Reads seconds: `2`, `0.5`, `1.5s`.
+pub fn parse_seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.trim().trim_end_matches('s').trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// A level as a person reads it; silence is a dash.

@@ -382,6 +382,22 @@ pub fn verb_at(model: &Model, area: Rect, tier: Tier, column: u16) -> Option<Act
         .map(|hint| hint.action)
 }
 
+/// What may follow on the command line, as much of it as half the line holds.
+fn choices(model: &Model, area: Rect) -> Option<String> {
+    let all = crate::tui::update::candidates(model);
+    let room = usize::from(area.width) / 2;
+    let mut line = String::new();
+    for (shown, candidate) in all.iter().enumerate() {
+        if width(&line) + width(candidate) + 6 > room && shown > 0 {
+            line.push_str(&format!("  +{}", all.len() - shown));
+            break;
+        }
+        line.push_str(if shown == 0 { "" } else { "  " });
+        line.push_str(candidate);
+    }
+    (!line.is_empty()).then_some(line)
+}
+
 fn prompt_line(model: &Model, pen: &mut Pen<'_>, area: Rect, prompt: &crate::tui::model::Prompt) {
     let (mark, about) = match prompt.kind {
         PromptKind::Command => (":", "Enter runs · Tab completes"),
@@ -394,6 +410,7 @@ fn prompt_line(model: &Model, pen: &mut Pen<'_>, area: Rect, prompt: &crate::tui
     let about = match prompt.kind {
         PromptKind::Filter => format!("{} found · {about}", model.channels.rows.len()),
         PromptKind::Find => format!("{} found · {about}", model.journal.visible().len()),
+        PromptKind::Command if !prompt.text.is_empty() => choices(model, area).unwrap_or_else(|| about.to_owned()),
         PromptKind::Command | PromptKind::Title | PromptKind::Upload | PromptKind::Air => about.to_owned(),
     };
     let roomy = usize::from(area.width) > width(&about) + 30;

@@ -120,11 +120,7 @@ fn title_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         .collect::<Vec<_>>()
         .join("  ·  ");
     pen.line(inner, air + 1, &[(&under, Role::Fg)]);
-    let since = model
-        .heard
-        .newest()
-        .next()
-        .filter(|heard| heard.title == clean(&channel.title));
+    let since = model.heard.current();
     if let Some(heard) = since {
         let into = std::time::Duration::from_secs(model.wall.unix_s.saturating_sub(heard.unix_s));
         let line = format!(

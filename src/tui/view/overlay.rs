@@ -18,7 +18,7 @@ fn place(model: &Model, area: Rect, tier: Tier) -> Rect {
     let (columns, rows) = match &model.overlay {
         Some(Overlay::Help { .. }) => (area.width.saturating_sub(4).min(116), area.height),
         Some(Overlay::Themes { .. }) => (34, area.height),
-        Some(Overlay::Settings { .. }) => (90, 11),
+        Some(Overlay::Settings { .. }) => (90, settings_rows(model).len() as u16 + 2),
         Some(Overlay::Titles { .. }) => (90, area.height),
         Some(Overlay::Words { .. }) => (84, 0),
         Some(Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => (60, 4),
@@ -136,7 +136,19 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
         Overlay::Rebind { call } => {
             let entry = call.action.entry();
             pen.line(inner, 0, &[("press the key for: ", Role::Dim), (entry.label, Role::Fg)]);
-            pen.line(inner, 1, &[("Esc", Role::Key), (" leaves it as it is", Role::Dim)]);
+            let pressed: Vec<String> = model.pending.iter().map(ToString::to_string).collect();
+            let pressed = pressed.join(" ");
+            let then = if pressed.is_empty() {
+                ""
+            } else {
+                " and Enter, or up to three keys   "
+            };
+            let line = [(pressed.as_str(), Role::Key), (then, Role::Dim), ("Esc", Role::Key)];
+            pen.line(
+                inner,
+                1,
+                &[line[0], line[1], line[2], (" leaves it as it is", Role::Dim)],
+            );
         }
     }
 }
@@ -342,7 +354,7 @@ fn titles(model: &Model, pen: &mut Pen<'_>, rows: Rect, first: usize, selected: 
             " "
         };
         let role = if chosen { Role::Selection } else { Role::Fg };
-        let time = model.wall.hours_minutes(heard.unix_s);
+        let time = pen.fitted(&model.wall.day_and_time(heard.unix_s), 11);
         let channel = pen.fitted(&heard.channel, 20.min(usize::from(rows.width) / 4));
         pen.line(
             rows,

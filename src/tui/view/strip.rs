@@ -13,7 +13,7 @@ use crate::engine::snapshot::{ChannelView, PlayerState, Role as Part};
 use crate::tui::model::Model;
 use crate::tui::text::width;
 use crate::tui::theme::Role;
-use crate::tui::update::words::{clock, decibels, rate};
+use crate::tui::update::words::{bytes, clock, decibels, rate};
 
 /// Two lines in a frame.
 pub fn framed(model: &Model, pen: &mut Pen<'_>, area: Rect) {
@@ -155,8 +155,8 @@ fn set_by_people(model: &Model, pen: &Pen<'_>, wide: bool) -> Vec<(String, Role)
         }
         None => {}
     }
-    if model.player().is_some_and(|player| player.recording.is_some()) {
-        parts.push((format!("  {} rec", glyphs.live), Role::Rec));
+    if let Some(recording) = model.player().and_then(|player| player.recording.as_ref()) {
+        parts.push((format!("  {} rec {}", glyphs.live, bytes(recording.bytes)), Role::Rec));
     }
     if let Some(at) = model.sleep_at {
         let left = clock(at.saturating_sub(model.now));

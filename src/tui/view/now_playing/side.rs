@@ -6,29 +6,37 @@ use crate::engine::snapshot::{ChannelView, PlayerView};
 use crate::tui::model::Model;
 use crate::tui::text::clean;
 use crate::tui::theme::Role;
-use crate::tui::update::words::rate;
+use crate::tui::update::words::{bytes, rate};
 use crate::tui::view::{Pen, strip};
 
 /// The newest titles heard.
 pub fn heard_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let count = format!("{}", model.heard.titles.len());
-    let inner = pen.pane(area, &[("Titles heard", Role::Dim)], &[(&count, Role::Muted)], false);
+    let focused = model.pane == 1;
+    let inner = pen.pane(area, &[("Titles heard", Role::Dim)], &[(&count, Role::Muted)], focused);
     if model.heard.titles.is_empty() {
         pen.line(inner, 0, &[("none yet", Role::Muted)]);
     }
     let room = usize::from(inner.height.saturating_sub(1));
-    for (row, heard) in model.heard.newest().take(room).enumerate() {
-        let mark = match (heard.tagged, row) {
+    let first = crate::tui::view::first_shown(model.heard.selected, model.heard.titles.len(), room);
+    let current = model.heard.current().is_some();
+    for (row, heard) in model.heard.newest().enumerate().skip(first).take(room) {
+        let line = (row - first) as u16;
+        if focused && row == model.heard.selected {
+            pen.paint_row(inner, line, Role::Selection);
+        }
+        let now = row == 0 && current;
+        let mark = match (heard.tagged, now) {
             (true, _) => pen.glyphs().favourite.clone(),
-            (false, 0) => pen.glyphs().play.clone(),
-            (false, _) => " ".to_owned(),
+            (false, true) => pen.glyphs().play.clone(),
+            (false, false) => " ".to_owned(),
         };
-        let time = model.wall.hours_minutes(heard.unix_s);
+        let time = model.wall.time_or_day(heard.unix_s);
         let role = if heard.tagged { Role::Favourite } else { Role::Playing };
-        let text = if row == 0 { Role::Fg } else { Role::Dim };
+        let text = if now { Role::Fg } else { Role::Dim };
         pen.line(
             inner,
-            row as u16,
+            line,
             &[
                 (&time, Role::Muted),
                 (" ", Role::Fg),
@@ -114,7 +122,10 @@ fn health_rows(
         ));
         rows.push(("output", clean(&player.output)));
         if let Some(recording) = &player.recording {
-            rows.push(("rec", clean(recording)));
+            rows.push((
+                "rec",
+                format!("{} in {}", bytes(recording.bytes), clean(&recording.place)),
+            ));
         }
     }
     rows
