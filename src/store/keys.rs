@@ -73,7 +73,7 @@ pub fn load_or_create(dir: &Path, name: &str) -> Result<SigningKey, KeyFileError
     })
 }
 
-/// Names and public halves of the keys in a folder, sorted by name, at most [`OWN_MAX`]; those of stations that are
+/// Names and public halves of the keys in a folder, sorted by name, at most 64 of them; those of stations that are
 /// listened to are left out, and so is whatever cannot be read.
 pub fn own(dir: &Path) -> Vec<(String, VerifyingKey)> {
     let Ok(entries) = fs::read_dir(dir) else {
