@@ -138,6 +138,24 @@ impl Heard {
     }
 }
 
+/// Kinds of traffic told apart.
+pub const KINDS: usize = 8;
+/// Their names: chunks with all around them, reports of children, pings and their answers, wants and lacks, greetings and
+/// records, the rest of the control messages, acknowledgements, handshakes.
+pub const KIND_NAMES: [&str; KINDS] = [
+    "chunks",
+    "reports",
+    "pings",
+    "wants",
+    "greetings",
+    "attaching",
+    "acknowledgements",
+    "handshakes",
+];
+/// Places of the two kinds that are no messages.
+pub const ACKNOWLEDGEMENTS: usize = 6;
+pub const HANDSHAKES: usize = 7;
+
 /// Sums over all honest listeners.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -154,6 +172,9 @@ pub struct Metrics {
     pub sent_bytes: u64,
     pub sent_payload: u64,
     pub handshakes: u64,
+    /// Bytes of honest nodes by the kind of message, and those of the host among them.
+    pub by_kind: [u64; KINDS],
+    pub host_by_kind: [u64; KINDS],
     pub host_bytes: u64,
     pub host_payload: u64,
     pub copies: u64,
@@ -179,6 +200,8 @@ impl Default for Metrics {
             sent_bytes: 0,
             sent_payload: 0,
             handshakes: 0,
+            by_kind: [0; KINDS],
+            host_by_kind: [0; KINDS],
             host_bytes: 0,
             host_payload: 0,
             copies: 0,
@@ -202,6 +225,16 @@ impl Metrics {
             uploads: std::mem::take(&mut self.uploads),
             ..Metrics::default()
         };
+    }
+
+    /// Honest bytes were sent; `host` when it was the host that sent them.
+    pub fn sent(&mut self, kind: usize, bytes: u64, host: bool) {
+        self.sent_bytes += bytes;
+        self.by_kind[kind] += bytes;
+        if host {
+            self.host_bytes += bytes;
+            self.host_by_kind[kind] += bytes;
+        }
     }
 
     /// One more chunk was published.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::sim::chart;
+use crate::sim::metrics::{KIND_NAMES, KINDS};
 use crate::sim::world::World;
 
 /// The outcome of one run; fields are named as in the JSON object.
@@ -24,6 +25,9 @@ pub struct Report {
     pub redundancy: f64,
     pub control_overhead: f64,
     pub repair_share: f64,
+    /// Bytes of all, and of the host, by kind, as shares of their payload bytes and of the stream.
+    pub overhead_by_kind: Vec<(&'static str, f64)>,
+    pub host_cost_by_kind: Vec<(&'static str, f64)>,
     pub upload_jain: f64,
     pub upload_of_budget_p99: f64,
     pub parent_switches_per_node_minute: f64,
@@ -125,6 +129,8 @@ impl Report {
             redundancy: (metrics.copies as f64 - needed) / needed,
             control_overhead: (metrics.sent_bytes as f64 - payload) / payload,
             repair_share: metrics.wanted as f64 / needed,
+            overhead_by_kind: by_kind(&metrics.by_kind, metrics.sent_payload, metrics.sent_payload),
+            host_cost_by_kind: by_kind(&metrics.host_by_kind, 0, metrics.host_payload),
             upload_jain: metrics.jain(),
             upload_of_budget_p99: metrics.use_of_budget.quantile(0.99) / 1e6,
             parent_switches_per_node_minute: metrics.parent_switches as f64 / metrics.node_seconds.max(1.0) * 60.0,
@@ -224,8 +230,10 @@ impl Report {
             ),
             ("hops", format!("p50 {:.0}   p99 {:.0}", self.hops.p50, self.hops.p99)),
             ("host cost", format!("{:.2} times the stream", self.host_cost)),
+            ("  of it", list(&self.host_cost_by_kind, 1.0, 3)),
             ("redundancy", percent(self.redundancy)),
             ("not payload", percent(self.control_overhead)),
+            ("  of it", list(&self.overhead_by_kind, 100.0, 1)),
             ("asked for", percent(self.repair_share)),
             (
                 "upload",
@@ -268,6 +276,11 @@ impl Report {
 /// Continuity with which nobody complains, and with which people stay.
 const GOOD: f64 = 0.9999;
 const FAIR: f64 = 0.999;
+
+fn list(parts: &[(&'static str, f64)], times: f64, digits: usize) -> String {
+    let part = |(name, value): &(&str, f64)| format!("{name} {:.digits$}", value * times);
+    parts.iter().map(part).collect::<Vec<_>>().join(", ")
+}
 
 fn rate(bps: f64) -> String {
     if bps >= 1e6 {
@@ -328,6 +341,15 @@ fn recoveries(by_chunk: &[(u64, u64)], published: &[u64], world: &World) -> Vec<
         })
     };
     world.scenario.crash.iter().map(|crash| since(crash.at_s)).collect()
+}
+
+/// Bytes of each kind over `unit`; `payload` is not counted among the chunks.
+fn by_kind(bytes: &[u64; KINDS], payload: u64, unit: u64) -> Vec<(&'static str, f64)> {
+    let share = |(at, bytes): (usize, &u64)| {
+        let rest = if at == 0 { bytes.saturating_sub(payload) } else { *bytes };
+        (KIND_NAMES[at], rest as f64 / unit.max(1) as f64)
+    };
+    bytes.iter().enumerate().map(share).collect()
 }
 
 fn details(world: &World) -> Vec<String> {

@@ -19,7 +19,7 @@ use crate::sim::ack::Debts;
 use crate::sim::behaviour::Behaviour;
 use crate::sim::hashing::Hashing;
 use crate::sim::invariant::{Violation, Watcher};
-use crate::sim::metrics::{Heard, Metrics};
+use crate::sim::metrics::{ACKNOWLEDGEMENTS, HANDSHAKES, Heard, Metrics};
 use crate::sim::network::{Network, node_of, peer_id};
 use crate::sim::scenario::Scenario;
 use crate::sim::wheel::Wheel;

@@ -20,8 +20,7 @@ impl World {
         let round_trip = self.network.latency_us(from, to) as u64 * 2;
         let acknowledged = node.debts.received(from, round_trip, self.now);
         if node.behaviour.is_honest() {
-            self.metrics.sent_bytes += acknowledged;
-            self.metrics.host_bytes += if to == 0 { acknowledged } else { 0 };
+            self.metrics.sent(ACKNOWLEDGEMENTS, acknowledged, to == 0);
         }
         self.input(to, Input::Received { from: peer, message });
     }
@@ -113,13 +112,11 @@ impl World {
         }
         node.second_bytes += bytes as u32;
         let used = node.second_bytes;
-        let total = bytes as u64 + node.debts.sent(to, self.now);
+        let acknowledged = node.debts.sent(to, self.now);
         if honest {
-            self.metrics.sent_bytes += total;
+            self.metrics.sent(ACKNOWLEDGEMENTS, acknowledged, from == 0);
+            self.metrics.sent(traffic_kind(&message), bytes as u64, from == 0);
             self.metrics.sent_payload += payload;
-            if from == 0 {
-                self.metrics.host_bytes += total;
-            }
             self.check_send(from, to, &message, used, bytes);
         } else {
             self.watcher.note_request(from, to, &message, &self.epochs);
@@ -180,7 +177,13 @@ impl World {
             );
         };
         self.metrics.handshakes += 1;
-        self.metrics.sent_bytes += HANDSHAKE_BYTES;
+        // Both sides send about half of it.
+        for end in [from, to] {
+            let honest = |node: &Option<Box<SimNode>>| node.as_ref().is_some_and(|node| node.behaviour.is_honest());
+            if honest(&self.nodes[end as usize]) {
+                self.metrics.sent(HANDSHAKES, HANDSHAKE_BYTES / 2, end == 0);
+            }
+        }
         let latency = self.network.latency_us(from, to) as u64;
         // A handshake packet that is lost is sent again after three initial round trips of 100 ms, as `net` sets them.
         let lost = self.rng.chance(self.scenario.loss * 3.0);
@@ -201,5 +204,28 @@ impl World {
                 dialled: false,
             },
         );
+    }
+}
+
+/// The place of a message among [`KIND_NAMES`](crate::sim::metrics::KIND_NAMES).
+fn traffic_kind(message: &Message) -> usize {
+    match message {
+        Message::Chunk(_) => 0,
+        Message::Status(_) | Message::Audience(_) => 1,
+        Message::Ping { .. } | Message::Pong { .. } => 2,
+        Message::Want(_) | Message::Lack(_) => 3,
+        Message::Hello(_)
+        | Message::Session(_)
+        | Message::Peers { .. }
+        | Message::Farewell(_)
+        | Message::Bye { .. } => 4,
+        Message::Attach(_)
+        | Message::Accept { .. }
+        | Message::Refuse { .. }
+        | Message::Redirect { .. }
+        | Message::Detach { .. }
+        | Message::Path { .. }
+        | Message::Offer { .. }
+        | Message::Hint { .. } => 5,
     }
 }
