@@ -39,16 +39,14 @@ fn record() -> impl Strategy<Value = Arc<PeerRecord>> {
         any::<[u8; 32]>(),
         any::<u32>(),
         any::<u8>(),
-        any::<bool>(),
         vec(addr(), 0..=4),
         signature(),
     );
-    fields.prop_map(|(peer, serial, slots, host, addrs, signature)| {
+    fields.prop_map(|(peer, serial, slots, addrs, signature)| {
         Arc::new(PeerRecord {
             peer: PeerId(peer),
             serial,
             slots,
-            host,
             addrs,
             signature,
         })
@@ -114,6 +112,7 @@ fn session() -> impl Strategy<Value = Message> {
                 channel: ChannelId(channel),
                 epoch,
                 signing_key,
+                host: PeerId(signing_key),
                 stripes,
                 chunk_time: Duration::from_millis(u64::from(chunk_ms)),
                 codec: if flac { Codec::Flac } else { Codec::Opus },

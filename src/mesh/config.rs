@@ -119,7 +119,7 @@ impl Default for Config {
             repair_margin: Duration::from_millis(60),
             repair_retry: Duration::from_millis(250),
             repair_hold: Duration::from_millis(200),
-            repair_tries: 8,
+            repair_tries: 4,
             repair_share: 0.25,
             repair_burst: Duration::from_millis(1_500),
             silence: Duration::from_millis(150),

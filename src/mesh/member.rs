@@ -15,6 +15,8 @@ use crate::units::{Epoch, PeerId, Seq, Time};
 const ACTIVE_PER_PREFIX_MAX: usize = 2;
 /// Passive records from one public /24 or /48.
 const PASSIVE_PER_PREFIX_MAX: usize = 4;
+/// One part in so many of a full list of records may come from one neighbour, so that none can fill it by talking much.
+const PASSIVE_SHARE: usize = 4;
 /// Dials under way at once.
 const DIALS_MAX: usize = 8;
 /// How long a dial may take before it counts as failed, whatever the driver says.
@@ -34,6 +36,8 @@ pub struct Neighbour {
     pub fed: u16,
     pub leaving: u16,
     pub dialled: bool,
+    /// Whether the session names it as the host.
+    pub host: bool,
     /// Whether we have said hello.
     pub greeted: bool,
     /// Pings without an answer.
@@ -66,8 +70,9 @@ pub struct Neighbour {
     pub barren: u8,
     /// How much later than it says it fed us, in milliseconds.
     pub excess_ms: u16,
-    /// Messages that made no sense.
+    /// Messages that made no sense, and when the last one came.
     pub strikes: u8,
+    pub struck: Time,
     pub allowance: Allowance,
     /// Present while we feed it.
     pub child: Option<Box<Child>>,
@@ -76,8 +81,6 @@ pub struct Neighbour {
 /// What a parent keeps about a child.
 #[derive(Clone, Debug)]
 pub struct Child {
-    /// Child links it has in its home stripe.
-    pub slots: u8,
     /// When its acknowledged progress last grew, and that progress.
     pub alive: Time,
     pub acknowledged: Seq,
@@ -95,6 +98,7 @@ impl Neighbour {
             fed: 0,
             leaving: 0,
             dialled,
+            host: false,
             greeted: false,
             unanswered: 0,
             remote,
@@ -117,6 +121,7 @@ impl Neighbour {
             barren: 0,
             excess_ms: 0,
             strikes: 0,
+            struck: Time::ZERO,
             allowance: Allowance::default(),
             child: None,
         }
@@ -127,14 +132,14 @@ impl Neighbour {
         self.feeds == 0 && self.fed == 0
     }
 
-    /// Whether its record says that it is the host.
+    /// Whether it is the host of the session, as the channel's key says.
     pub fn is_host(&self) -> bool {
-        self.record.as_ref().is_some_and(|record| record.host)
+        self.host
     }
 
-    /// Child links it says it has.
+    /// Child links it says it has, in its latest word.
     pub fn slots(&self) -> u8 {
-        self.record.as_ref().map_or(0, |record| record.slots)
+        self.load.slots
     }
 
     /// Half a round trip: the estimate of one way.
@@ -172,17 +177,15 @@ struct Dialling {
 #[derive(Clone, Debug)]
 struct Known {
     key: Key,
-    net: Option<u64>,
+    /// The neighbour that told us of it.
+    by: Key,
     record: Arc<PeerRecord>,
 }
 
 impl Known {
-    fn of(record: &Arc<PeerRecord>) -> Known {
-        Known {
-            key: Key::of(&record.peer),
-            net: record.addrs.first().and_then(|addr| prefix(addr.ip())),
-            record: Arc::clone(record),
-        }
+    /// The public networks of its addresses.
+    fn nets(record: &PeerRecord) -> impl Iterator<Item = u64> {
+        record.addrs.iter().filter_map(|addr| prefix(addr.ip()))
     }
 }
 
@@ -197,6 +200,8 @@ pub struct Members {
     bootstrap: Bootstrap,
     /// The host's record, kept whatever happens to the connection: it is where a lost listener turns to.
     pub host: Option<Arc<PeerRecord>>,
+    /// Who the host is, by the session.
+    host_peer: Option<PeerId>,
 }
 
 impl Members {
@@ -225,9 +230,37 @@ impl Members {
         if self.list.len() >= max || crowded || self.by_key(Key::of(&peer)).is_some() {
             return None;
         }
-        self.list.push(Neighbour::new(peer, remote, dialled, now));
+        let host = self.host_peer == Some(peer);
+        self.list.push(Neighbour {
+            host,
+            ..Neighbour::new(peer, remote, dialled, now)
+        });
         self.keys.push(Key::of(&peer));
         Some(self.list.len() - 1)
+    }
+
+    /// A session begins with nobody feeding anybody; `host` is the one its channel names.
+    pub fn begin_session(&mut self, host: PeerId) {
+        self.host_peer = Some(host);
+        for neighbour in &mut self.list {
+            neighbour.host = neighbour.peer == host;
+            neighbour.feeds = 0;
+            neighbour.fed = 0;
+            neighbour.leaving = 0;
+            neighbour.child = None;
+            // Chunks are numbered anew: a report of the old numbers would never grow again.
+            neighbour.progress = Seq(0);
+        }
+        if self.host.as_ref().is_none_or(|record| record.peer != host) {
+            let near = self.list.iter().find(|n| n.peer == host).and_then(|n| n.record.clone());
+            let known = || self.passive.iter().find(|known| known.record.peer == host);
+            self.host = near.or_else(|| known().map(|known| Arc::clone(&known.record)));
+        }
+    }
+
+    /// Whether the session names this peer as its host.
+    pub fn is_host(&self, peer: &PeerId) -> bool {
+        self.host_peer == Some(*peer)
     }
 
     /// Takes a neighbour out; the last one moves to its place.
@@ -249,36 +282,56 @@ impl Members {
         same.count() >= ACTIVE_PER_PREFIX_MAX
     }
 
-    /// Remembers a verified record; a newer one replaces an older one of the same peer.
-    pub fn learn(&mut self, record: &Arc<PeerRecord>, max: usize, rng: &mut Rng) {
-        if record.host
-            && self
-                .host
-                .as_ref()
-                .is_none_or(|known| known.serial <= record.serial || known.peer != record.peer)
-        {
+    /// Remembers a verified record that the neighbour `by` told us of; a newer one replaces an older one of the same peer.
+    pub fn learn(&mut self, record: &Arc<PeerRecord>, by: Key, max: usize, rng: &mut Rng) {
+        let is_newer = |known: &PeerRecord| known.peer != record.peer || known.serial <= record.serial;
+        if self.is_host(&record.peer) && self.host.as_deref().is_none_or(is_newer) {
             self.host = Some(Arc::clone(record));
         }
-        if record.addrs.is_empty() {
-            return;
-        }
-        let new = Known::of(record);
-        if let Some(known) = self.passive.iter_mut().find(|known| known.key == new.key) {
-            if known.record.peer == record.peer && known.record.serial < record.serial {
-                *known = new;
-            }
-            return;
-        }
-        if new.net.is_some()
-            && self.passive.iter().filter(|known| known.net == new.net).count() >= PASSIVE_PER_PREFIX_MAX
+        let key = Key::of(&record.peer);
+        let at = self.passive.iter().position(|known| known.key == key);
+        if let Some(known) = at.map(|at| &self.passive[at].record)
+            && (known.peer != record.peer || known.serial >= record.serial)
         {
             return;
         }
-        if self.passive.len() < max {
+        if record.addrs.is_empty() || max == 0 || self.has_many_of(record, key) {
+            return;
+        }
+        let new = Known {
+            key,
+            by,
+            record: Arc::clone(record),
+        };
+        if let Some(at) = at {
+            self.passive[at] = new;
+        } else if self.passive.len() < max {
             self.passive.push(new);
-        } else if max > 0 {
-            let victim = rng.below(self.passive.len());
+        } else {
+            let victim = self.victim(by, max, rng);
             self.passive[victim] = new;
+        }
+    }
+
+    /// Whether one of the networks of a record has all the records it may have.
+    fn has_many_of(&self, record: &PeerRecord, key: Key) -> bool {
+        Known::nets(record).any(|net| {
+            let others = self.passive.iter().filter(|known| known.key != key);
+            let same = others.filter(|known| Known::nets(&known.record).any(|other| other == net));
+            same.count() >= PASSIVE_PER_PREFIX_MAX
+        })
+    }
+
+    /// Whose record makes room for one that `by` tells: any, but a neighbour that has filled its share replaces only its own.
+    fn victim(&self, by: Key, max: usize, rng: &mut Rng) -> usize {
+        let share = (max / PASSIVE_SHARE).max(1);
+        let own: Vec<usize> = (0..self.passive.len())
+            .filter(|at| self.passive[*at].by == by)
+            .collect();
+        if own.len() >= share {
+            own[rng.below(own.len())]
+        } else {
+            rng.below(self.passive.len())
         }
     }
 
@@ -429,14 +482,13 @@ mod tests {
                 peer: peer(1),
                 serial,
                 slots: 1,
-                host: false,
                 addrs: vec![SocketAddr::from(([127, 0, 0, 1], port))],
                 signature: [0; 64],
             })
         };
         let mut rng = Rng::new(1);
         for (serial, port) in [(1, 10), (3, 30), (2, 20)] {
-            members.learn(&record(serial, port), 8, &mut rng);
+            members.learn(&record(serial, port), Key(1), 8, &mut rng);
         }
         let known = members.candidates(&mut rng, |_| true);
         assert_eq!((known.len(), known[0].addrs[0].port()), (1, 30));

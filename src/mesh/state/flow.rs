@@ -34,13 +34,15 @@ const BURSTS_MAX: usize = 96;
 const LIVE_AGE: Duration = Duration::from_millis(600);
 /// Beyond the deadline, after which a chunk is sent to nobody; ages are estimates, and D + 1 s is the limit.
 const OLD: Duration = Duration::from_millis(800);
+/// Chunks older than this serve no deadline there is; who sends them means no good.
+const LONG_AGO: Duration = Duration::from_secs(20);
 /// Shares of the budget up to which bursts and repairs may fill a second. A second may take 1.1 budgets; repairs keep the
 /// more of it, for they are sooner too late.
 const BURST_SHARE: f64 = 1.0;
 const REPAIR_SHARE: f64 = 1.08;
 /// A watch happens at least this often while chunks flow; arrivals watch, too.
 const WATCH_MIN: Duration = Duration::from_millis(40);
-/// Chunks too old or of other sessions that one neighbour may send before it counts as nonsense.
+/// Hops that are believed.
 const HOPS_LIMIT: u8 = 64;
 
 impl Mesh {
@@ -51,7 +53,9 @@ impl Mesh {
         let seq = Seq(self.next_seq);
         self.next_seq += 1;
         let chunk = SignedChunk::sign(self.channel, self.epoch(), seq, payload, self.crypto.as_ref());
-        self.playback.on_chunk(seq, Duration::ZERO, self.chunk_time(), now);
+        let stripe = seq.stripe(self.stripe_count()).0;
+        let chunk_time = self.chunk_time();
+        self.playback.on_chunk(seq, stripe, now, chunk_time, None, now);
         self.take(chunk, 0, Duration::ZERO, None, now);
         self.watch_if_due(now);
     }
@@ -71,21 +75,27 @@ impl Mesh {
             return self.strike(at, "chunks of another session", now);
         }
         let seq = chunk.seq;
-        if self.window.has(seq) {
+        // A copy of what we hold is as good as verified; nothing else counts for anything before it is.
+        if self.window.get(seq).is_some_and(|held| **held == *chunk) {
             self.totals.duplicates += 1;
-            self.note_push(at, seq, false, now);
-            return;
+            return self.note_push(at, seq, false, now);
         }
         if self.window.is_past(seq) {
-            self.note_push(at, seq, false, now);
-            return self.strike(at, "chunks of long ago", now);
+            // One with a longer deadline passes on what is too old for us; nobody's deadline is that long.
+            if now.since(self.playback.published(seq, session.chunk_time)) > LONG_AGO {
+                self.strike(at, "chunks of long ago", now);
+            }
+            return;
         }
         if !self.crypto.verify_chunk(&session.signing_key, self.channel, &chunk) {
             let peer = self.members.list[at].peer;
             return self.ban(peer, "a chunk the host did not sign", now);
         }
+        if self.window.has(seq) {
+            return self.strike(at, "two chunks of one number", now);
+        }
         self.totals.payload_received_bytes += chunk.payload.len() as u64;
-        let age = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way();
+        let claimed = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way();
         let hops = pushed.hops.min(HOPS_LIMIT);
         if let Some(want) = self.repair.close(seq) {
             self.totals.repaired += 1;
@@ -94,7 +104,14 @@ impl Mesh {
                 neighbour.met = neighbour.met.saturating_add(1);
             }
         }
-        self.playback.on_chunk(seq, age, session.chunk_time, now);
+        let stripe = seq.stripe(session.stripes).0;
+        // What arrives cannot be younger than its way here is long; that the best way is longer than that, nobody need believe.
+        let trust = (self.config.deadline / 2).as_micros() as i64;
+        let bounds = self.best_offset().0.map(|best| (best - trust, best));
+        let published = now - claimed;
+        self.playback
+            .on_chunk(seq, stripe, published, session.chunk_time, bounds, now);
+        let age = now.since(self.playback.published(seq, session.chunk_time));
         self.fresh_at = now;
         self.told_silent = false;
         let from = self.members.list[at].key;
@@ -149,7 +166,8 @@ impl Mesh {
         self.tell(Event::Chunk(Arc::new(chunk)));
     }
 
-    /// Sends a chunk; `extra` when it is not part of the steady feeding that slots account for.
+    /// Sends a chunk unless it is too old for anybody; `extra` when it is not part of the steady feeding that slots account
+    /// for.
     pub(super) fn pass_on(
         &mut self,
         at: usize,
@@ -158,9 +176,9 @@ impl Mesh {
         age: Duration,
         extra: bool,
         now: Time,
-    ) {
+    ) -> bool {
         if age > self.config.deadline + OLD {
-            return;
+            return false;
         }
         self.totals.payload_sent_bytes += chunk.payload.len() as u64;
         let pushed = Pushed {
@@ -175,6 +193,7 @@ impl Mesh {
             self.upload.feed(bytes, now);
         }
         self.send(at, Message::Chunk(pushed), Delivery::Datagram, now);
+        true
     }
 
     /// Whether a burst will bring this chunk to a child anyway.
@@ -337,7 +356,10 @@ impl Mesh {
             state.deviation_us = deviation;
         }
         let first = newest.saturating_sub(newest % count) + u64::from(stripe);
-        let mut expect = state.expect.unwrap_or(first);
+        let oldest = self.window.oldest().0;
+        // After a jump, what lies before the window is not looked at one by one.
+        let skipped = oldest.saturating_sub(state.expect.unwrap_or(first)) / count * count;
+        let mut expect = state.expect.unwrap_or(first) + skipped;
         let margin = state.margin(&self.config);
         let live = newest + count * 2;
         loop {

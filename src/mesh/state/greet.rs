@@ -45,11 +45,17 @@ impl Mesh {
 
     fn greet(&mut self, at: usize, now: Time) {
         self.renew_load();
-        let load = self.load;
         let neighbour = &mut self.members.list[at];
         if std::mem::replace(&mut neighbour.greeted, true) {
             return;
         }
+        self.say_hello(at, now);
+    }
+
+    /// Says who we are, or that it has changed: a newcomer does not know its own room before it knows the session.
+    pub(super) fn say_hello(&mut self, at: usize, now: Time) {
+        let load = self.load;
+        let neighbour = &self.members.list[at];
         let hello = Hello {
             version: VERSION,
             epoch: self
@@ -73,7 +79,8 @@ impl Mesh {
             return self.drop_peer(peer, CloseReason::Done, now);
         }
         let max = self.config.passive_max;
-        self.members.learn(&hello.record, max, &mut self.rng);
+        let key = self.members.list[at].key;
+        self.members.learn(&hello.record, key, max, &mut self.rng);
         let neighbour = &mut self.members.list[at];
         let is_first = neighbour.record.is_none();
         neighbour.load = hello.load;
@@ -183,12 +190,7 @@ impl Mesh {
         self.farewell = None;
         self.phase = Phase::Running;
         self.audience = None;
-        for neighbour in &mut self.members.list {
-            neighbour.feeds = 0;
-            neighbour.fed = 0;
-            neighbour.leaving = 0;
-            neighbour.child = None;
-        }
+        self.members.begin_session(session.host);
         if self.is_source {
             for stripe in &mut self.stripes {
                 stripe.path = Some(Arc::from([self.key].as_slice()));
@@ -253,7 +255,7 @@ impl Mesh {
 
     /// Verifies and keeps records; false when one was forged and its sender is gone.
     pub(super) fn learn(&mut self, at: usize, records: &[Arc<PeerRecord>], now: Time) -> bool {
-        let peer = self.members.list[at].peer;
+        let (peer, key) = (self.members.list[at].peer, self.members.list[at].key);
         for record in records {
             if record.peer == self.me || self.standing.is_banned(&record.peer, now) || self.members.knows(record) {
                 continue;
@@ -262,7 +264,7 @@ impl Mesh {
                 self.ban(peer, "a forged record", now);
                 return false;
             }
-            self.members.learn(record, self.config.passive_max, &mut self.rng);
+            self.members.learn(record, key, self.config.passive_max, &mut self.rng);
         }
         true
     }

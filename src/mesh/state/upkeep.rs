@@ -255,7 +255,9 @@ impl Mesh {
         for neighbour in self.members.list.iter().filter(|n| n.slots() > 0) {
             have[usize::from(neighbour.key.home(count))] += 1;
         }
-        let found = self.members.candidates(&mut self.rng, |record| !record.host);
+        let found = self
+            .members
+            .candidates(&mut self.rng, |record| !self.members.is_host(&record.peer));
         let home = |record: &PeerRecord| crate::mesh::record::Key::of(&record.peer).home(count);
         let best = found
             .iter()

@@ -16,6 +16,7 @@ impl World {
             channel: self.channel,
             epoch: Epoch(epoch),
             signing_key: key,
+            host: me,
             stripes: self.scenario.stripes,
             chunk_time: Duration::from_micros(self.chunk_us),
             codec: Codec::Opus,
