@@ -7,39 +7,24 @@ use bytes::Bytes;
 
 use super::{Mesh, Phase, bit};
 use crate::limits::CHUNK_PAYLOAD_MAX_BYTES;
-use crate::mesh::budget::{self, NO_ROOM_WAIT};
+use crate::mesh::budget;
 use crate::mesh::chunk::SignedChunk;
 use crate::mesh::member::Neighbour;
 use crate::mesh::record::Key;
 use crate::mesh::session::Session;
 use crate::mesh::timer::Timer;
-use crate::mesh::wire::{Attach, CHUNK_HEADER_BYTES, Message, Pushed};
+use crate::mesh::wire::{CHUNK_HEADER_BYTES, Message, Pushed};
 use crate::mesh::{Delivery, Event, OffAirReason};
 use crate::units::{Seq, Time};
 
-/// The past of a stripe on its way to a new child, oldest first.
-#[derive(Clone, Debug)]
-pub(super) struct Burst {
-    pub to: Key,
-    pub stripe: u8,
-    next: u64,
-    /// The first chunk that was pushed the usual way.
-    end: u64,
-    due: Time,
-}
-
-/// Bursts under way at one node; a request beyond it is fed from now on and repairs the rest.
-const BURSTS_MAX: usize = 96;
 /// Chunks older than this are of somebody's past: a burst or a late repair.
 const LIVE_AGE: Duration = Duration::from_millis(600);
 /// Beyond the deadline, after which a chunk is sent to nobody; ages are estimates, and D + 1 s is the limit.
 const OLD: Duration = Duration::from_millis(800);
 /// Chunks older than this serve no deadline there is; who sends them means no good.
 const LONG_AGO: Duration = Duration::from_secs(20);
-/// Shares of the budget up to which bursts and repairs may fill a second. A second may take 1.1 budgets; repairs keep the
-/// more of it, for they are sooner too late.
-const BURST_SHARE: f64 = 1.0;
-const REPAIR_SHARE: f64 = 1.08;
+/// Share of the budget up to which repairs may fill a second, which may take 1.1 budgets with all that is not counted here.
+const REPAIR_SHARE: f64 = 1.0;
 /// A watch happens at least this often while chunks flow; arrivals watch, too.
 const WATCH_MIN: Duration = Duration::from_millis(40);
 /// Hops that are believed.
@@ -196,15 +181,8 @@ impl Mesh {
         true
     }
 
-    /// Whether a burst will bring this chunk to a child anyway.
-    fn is_in_burst(&self, to: Key, stripe: u8, seq: Seq) -> bool {
-        let covers =
-            |burst: &Burst| burst.to == to && burst.stripe == stripe && (burst.next..burst.end).contains(&seq.0);
-        self.bursts.iter().any(covers)
-    }
-
     /// Bytes a second that the children are owed.
-    fn feeding(&self, now: Time) -> u64 {
+    pub(super) fn feeding(&self, now: Time) -> u64 {
         let alive = |n: &&Neighbour| {
             n.child
                 .as_ref()
@@ -387,76 +365,6 @@ impl Mesh {
             best.map(|state| state.offset_us),
             best.map_or(0, |state| state.deviation_us),
         )
-    }
-
-    /// Sends a new child what it misses of a stripe: from a number on, or as much of the past as it has a use for.
-    pub(super) fn start_burst(&mut self, at: usize, stripe: u8, attach: &Attach, now: Time) {
-        let Some(session) = self.session.clone() else { return };
-        if self.window.is_empty() {
-            return;
-        }
-        let count = u64::from(session.stripes);
-        let wanted = attach.from.map_or(0, |seq| seq.0).max(self.window.oldest().0);
-        let end = self.window.newest().0 + 1;
-        let young = |seq: u64| now.since(self.playback.published(Seq(seq), session.chunk_time));
-        let limit = match attach.from {
-            Some(_) => self.config.deadline,
-            None => self.config.join_past.min(attach.past),
-        };
-        let mut next = wanted + (u64::from(stripe) + count - wanted % count) % count;
-        while next < end && young(next) > limit {
-            next += count;
-        }
-        if next >= end || self.bursts.len() >= BURSTS_MAX {
-            return;
-        }
-        let to = self.members.list[at].key;
-        self.bursts.retain(|burst| burst.to != to || burst.stripe != stripe);
-        self.bursts.push(Burst {
-            to,
-            stripe,
-            next,
-            end,
-            due: now,
-        });
-        self.pace_bursts(now);
-    }
-
-    /// Sends the next chunk of each burst that is due and sets the timer for the rest.
-    pub(super) fn pace_bursts(&mut self, now: Time) {
-        let step = self.round() / self.config.join_speed.max(1);
-        let count = u64::from(self.stripe_count().max(1));
-        let mut bursts = std::mem::take(&mut self.bursts);
-        bursts.retain_mut(|burst| {
-            if burst.due > now {
-                return true;
-            }
-            let Some(at) = self.members.by_key(burst.to) else {
-                return false;
-            };
-            while burst.next < burst.end {
-                let Some(chunk) = self.window.get(Seq(burst.next)).cloned() else {
-                    burst.next += count;
-                    continue;
-                };
-                let bytes = chunk.payload.len() + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
-                if !self.upload.has_room(bytes, self.feeding(now), BURST_SHARE, now) {
-                    burst.due = now + NO_ROOM_WAIT;
-                    return true;
-                }
-                let age = now.since(self.playback.published(chunk.seq, self.chunk_time()));
-                let hops = self.hops_of(burst.stripe);
-                self.pass_on(at, &chunk, hops, age, true, now);
-                burst.next += count;
-                burst.due = now + step;
-                break;
-            }
-            burst.next < burst.end
-        });
-        if let Some(due) = bursts.iter().map(|burst| burst.due).min() {
-            self.timers.by(Timer::Burst, due);
-        }
-        self.bursts = bursts;
     }
 
     /// Hops of a stripe from the host to this node.

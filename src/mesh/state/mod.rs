@@ -2,6 +2,7 @@
 
 mod ask;
 mod attach;
+mod burst;
 mod choose;
 mod dial;
 mod flow;
@@ -70,7 +71,7 @@ pub struct Mesh {
     stripes: Vec<StripeState>,
     window: Window,
     repair: Repair,
-    bursts: Vec<flow::Burst>,
+    bursts: Vec<burst::Burst>,
     standing: Standing,
     playback: Playback,
     /// Child links the budget admits.
