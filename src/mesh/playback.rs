@@ -136,3 +136,31 @@ impl Playback {
         1_000_000 - (missed * 1_000_000).checked_div(due).unwrap_or(0) as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: Duration = Duration::from_millis(60);
+
+    /// The age that is believed of the last of some chunks, a quarter of which a liar says are so old.
+    fn believed(lie: Duration) -> Duration {
+        let mut playback = Playback::default();
+        let mut age = Duration::ZERO;
+        for seq in 0..200u64 {
+            let published = Time(10_000_000) + T * seq as u32;
+            let now = published + Duration::from_millis(100);
+            let stripe = (seq % 4) as u8;
+            let claimed = if stripe == 1 { lie } else { Duration::from_millis(100) };
+            playback.on_chunk(Seq(seq), stripe, now - claimed, T, None, now);
+            age = now.since(playback.published(Seq(seq), T));
+        }
+        age
+    }
+
+    #[test]
+    fn one_parent_that_lies_about_ages_moves_nothing() {
+        assert_eq!(believed(Duration::from_secs(9)), Duration::from_millis(100));
+        assert_eq!(believed(Duration::ZERO), Duration::from_millis(100));
+    }
+}

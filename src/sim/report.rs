@@ -33,6 +33,12 @@ pub struct Report {
     pub parent_switches_per_node_minute: f64,
     pub joins: u64,
     pub never_started: u64,
+    /// Whether any chunk was due for anybody.
+    pub heard_anything: bool,
+    /// Seconds from the end of each partition until continuity of all was back at 0.9999.
+    pub reunion_s: Vec<f64>,
+    /// Continuity of those who stayed on the host's side of the first partition.
+    pub host_side: Option<HostSide>,
     /// Seconds from each crash until continuity was back at 0.9999.
     pub recovery_s: Vec<f64>,
     pub violations: u64,
@@ -53,6 +59,13 @@ pub struct Report {
 pub struct Continuity {
     pub mean: f64,
     pub p1: f64,
+    pub worst_second: f64,
+}
+
+/// Continuity on the host's side of a partition.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct HostSide {
+    pub mean: f64,
     pub worst_second: f64,
 }
 
@@ -136,6 +149,12 @@ impl Report {
             parent_switches_per_node_minute: metrics.parent_switches as f64 / metrics.node_seconds.max(1.0) * 60.0,
             joins: metrics.joins,
             never_started: metrics.never_started,
+            heard_anything: due > 0,
+            reunion_s: {
+                let ends = world.scenario.partition.iter().map(|cut| cut.at_s + cut.for_s);
+                ends.map(|at_s| recovery(by_chunk, &published, world, at_s)).collect()
+            },
+            host_side: host_side(world, measured, &published),
             recovery_s: recoveries(by_chunk, &published, world),
             violations: world.watcher.count,
             violation_details: details(world),
@@ -158,10 +177,21 @@ impl Report {
         let heard = format!("{:.4} % of the sound arrives in time", self.continuity.mean * 100.0);
         let people = thousands(self.listeners as u64);
         let at = rate(f64::from(self.rate_bps));
-        if self.continuity.mean >= GOOD {
+        let waits = self.never_started as f64 / self.joins.max(1) as f64;
+        let over = self
+            .host_upload_bps
+            .is_some_and(|upload| sent_bps > upload as f64 * 1.05);
+        if !self.heard_anything {
+            return format!("No: nobody heard anything in this run; {line}.");
+        }
+        if over {
+            return format!("No: {people} people at {at} need more than the host's line; {heard}, {line}.");
+        }
+        if self.continuity.mean >= GOOD && waits < 1.0 - GOOD {
             format!("Yes: {people} people at {at} are carried; {heard}, {line}.")
-        } else if self.continuity.mean >= FAIR {
-            format!("Barely: {people} people at {at}; {heard}, {line}.")
+        } else if self.continuity.mean >= FAIR && waits < 1.0 - FAIR {
+            let waiting = thousands(self.never_started);
+            format!("Barely: {people} people at {at}; {heard}, {waiting} never heard a start, {line}.")
         } else {
             format!("No: {people} people at {at} are too many here; only {heard}, {line}.")
         }
@@ -256,6 +286,16 @@ impl Report {
                 ),
             ),
         ];
+        if let Some(side) = self.host_side {
+            let (mean, worst) = (side.mean, side.worst_second);
+            rows.push(("host's side", format!("mean {mean:.6}   worst second {worst:.6}")));
+        }
+        for reunion in &self.reunion_s {
+            rows.push((
+                "after a partition",
+                format!("{reunion:.2} s until all were whole again"),
+            ));
+        }
         for recovery in &self.recovery_s {
             let back = if recovery.is_finite() {
                 format!("{recovery:.2} s until continuity was back at {WHOLE}")
@@ -303,7 +343,7 @@ fn thousands(number: u64) -> String {
 }
 
 fn ratio(had: u64, due: u64) -> f64 {
-    if due == 0 { 1.0 } else { had as f64 / due as f64 }
+    if due == 0 { 0.0 } else { had as f64 / due as f64 }
 }
 
 fn by_second(by_chunk: &[(u64, u64)], published: &[u64]) -> Vec<Option<f64>> {
@@ -324,8 +364,18 @@ fn by_second(by_chunk: &[(u64, u64)], published: &[u64]) -> Vec<Option<f64>> {
 
 /// From each crash to the first second (in steps of a chunk) from which on continuity stays whole for a second.
 fn recoveries(by_chunk: &[(u64, u64)], published: &[u64], world: &World) -> Vec<f64> {
+    world
+        .scenario
+        .crash
+        .iter()
+        .map(|crash| recovery(by_chunk, published, world, crash.at_s))
+        .collect()
+}
+
+/// The same from any moment.
+fn recovery(by_chunk: &[(u64, u64)], published: &[u64], world: &World, at_s: f64) -> f64 {
     let per_second = (1e6 / world.scenario.chunk_time().as_micros() as f64).ceil() as usize;
-    let since = |at_s: f64| {
+    {
         let crash = (at_s * 1e6) as u64;
         let first = published.partition_point(|at| *at < crash);
         let whole = (first..by_chunk.len().saturating_sub(per_second)).find(|start| {
@@ -339,8 +389,21 @@ fn recoveries(by_chunk: &[(u64, u64)], published: &[u64], world: &World) -> Vec<
         whole.map_or(f64::INFINITY, |start| {
             (published[start].saturating_sub(crash)) as f64 / 1e6
         })
-    };
-    world.scenario.crash.iter().map(|crash| since(crash.at_s)).collect()
+    }
+}
+
+fn host_side(world: &World, measured: usize, published: &[u64]) -> Option<HostSide> {
+    world.scenario.partition.first()?;
+    let all = world.metrics.host_side.by_chunk();
+    let by_chunk = all.get(measured..).unwrap_or_default();
+    let (due, had) = by_chunk
+        .iter()
+        .fold((0, 0), |(due, had), chunk| (due + chunk.0, had + chunk.1.min(chunk.0)));
+    let seconds = by_second(by_chunk, published);
+    Some(HostSide {
+        mean: ratio(had, due),
+        worst_second: seconds.iter().flatten().copied().fold(1.0, f64::min),
+    })
 }
 
 /// Bytes of each kind over `unit`; `payload` is not counted among the chunks.

@@ -33,6 +33,7 @@ impl Mesh {
         }
         let max = self.config.neighbours_max;
         let Some(at) = self.members.add(peer, remote, dialled, max, now) else {
+            self.show_others(peer, now);
             let reason = CloseReason::Done;
             return self.out.push_back(Output::Disconnect { peer, reason });
         };
@@ -41,6 +42,22 @@ impl Mesh {
             self.ping(at, now);
             self.ask_to_attach(at, now);
         }
+    }
+
+    /// A full house names others before it closes: who came by the host's own link knows nobody else.
+    fn show_others(&mut self, to: PeerId, now: Time) {
+        let most = if self.may_spend(CONTROL_MESSAGE_MAX_BYTES, now) {
+            RECORDS_MAX
+        } else {
+            1
+        };
+        let others = self.members.sample(most, &to, &mut self.rng);
+        let message = Message::Bye { others };
+        let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+        self.upload.charge(bytes, now);
+        self.totals.sent_bytes += bytes as u64;
+        let delivery = Delivery::Reliable;
+        self.out.push_back(Output::Send { to, message, delivery });
     }
 
     fn greet(&mut self, at: usize, now: Time) {
@@ -310,7 +327,9 @@ impl Mesh {
         let peer = self.members.list[at].peer;
         let fed_us = self.members.list[at].feeds != 0;
         if self.learn(at, others, now) {
-            if fed_us {
+            if self.stripes.is_empty() {
+                self.dial_hints(others, OTHERS_MAX, now);
+            } else if fed_us {
                 self.dial_hints(others, 1, now);
             }
             self.drop_peer(peer, CloseReason::Done, now);

@@ -131,6 +131,11 @@ impl Mesh {
         self.members.list.iter().map(|n| n.peer)
     }
 
+    /// The addresses of all records it keeps of peers that are no neighbours.
+    pub fn known_addrs(&self) -> impl Iterator<Item = std::net::SocketAddr> + '_ {
+        self.members.passive_addrs()
+    }
+
     /// Whether it is connected to this peer.
     pub fn is_connected_to(&self, peer: &PeerId) -> bool {
         self.members.find(peer).is_some()
