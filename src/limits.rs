@@ -77,4 +77,4 @@ const _: () = assert!(
     CHUNK_PAYLOAD_GOAL_BYTES + 160 < 1_162,
     "a goal-sized chunk must fit quinn's smallest datagram"
 );
-const _: () = assert!(NAME_MAX_BYTES + GENRE_MAX_BYTES + DESCRIPTION_MAX_BYTES + 300 < CONTROL_MESSAGE_MAX_BYTES);
+const _: () = assert!(NAME_MAX_BYTES + GENRE_MAX_BYTES + DESCRIPTION_MAX_BYTES + 332 < CONTROL_MESSAGE_MAX_BYTES);

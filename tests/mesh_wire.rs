@@ -39,16 +39,14 @@ fn record() -> impl Strategy<Value = Arc<PeerRecord>> {
         any::<[u8; 32]>(),
         any::<u32>(),
         any::<u8>(),
-        any::<bool>(),
         vec(addr(), 0..=4),
         signature(),
     );
-    fields.prop_map(|(peer, serial, slots, host, addrs, signature)| {
+    fields.prop_map(|(peer, serial, slots, addrs, signature)| {
         Arc::new(PeerRecord {
             peer: PeerId(peer),
             serial,
             slots,
-            host,
             addrs,
             signature,
         })
@@ -114,6 +112,7 @@ fn session() -> impl Strategy<Value = Message> {
                 channel: ChannelId(channel),
                 epoch,
                 signing_key,
+                host: PeerId(signing_key),
                 stripes,
                 chunk_time: Duration::from_millis(u64::from(chunk_ms)),
                 codec: if flac { Codec::Flac } else { Codec::Opus },
@@ -352,4 +351,126 @@ fn every_kind_is_refused_when_it_is_cut_or_too_long() {
         chunk: Arc::new(chunk),
     });
     assert!(Message::decode(&encoded(&pushed)).is_err());
+}
+
+/// A mesh that is told anything by anybody: as host or as listener, with signatures that hold where the sender could make them.
+mod told_anything {
+    use inonda::mesh::{Config, Crypto, Input, Mesh};
+    use inonda::sim::hashing::Hashing;
+    use inonda::units::Time;
+
+    use super::*;
+
+    const CHANNEL: [u8; 32] = [9; 32];
+    const HOST: [u8; 32] = [8; 32];
+    const SESSION: [u8; 32] = [7; 32];
+
+    fn shown() -> Session {
+        let channel = Hashing {
+            peer: CHANNEL,
+            session: CHANNEL,
+        };
+        let mut session = Session {
+            channel: ChannelId(CHANNEL),
+            epoch: Epoch(5),
+            signing_key: SESSION,
+            host: PeerId(HOST),
+            stripes: 4,
+            chunk_time: Duration::from_millis(60),
+            codec: Codec::Opus,
+            bitrate_bps: 128_000,
+            expires_unix_s: u64::MAX,
+            name: String::new(),
+            genre: String::new(),
+            description: String::new(),
+            private: false,
+            signature: [0; 64],
+        };
+        session.signature = channel.sign(&session.signed_bytes());
+        session
+    }
+
+    fn mesh(is_host: bool) -> Mesh {
+        let me = if is_host { HOST } else { [1; 32] };
+        let crypto = Arc::new(Hashing {
+            peer: me,
+            session: SESSION,
+        });
+        let now = Time(1_000_000);
+        if is_host {
+            return Mesh::source(Config::default(), PeerId(me), shown(), crypto, 1, now);
+        }
+        let channel = ChannelId(CHANNEL);
+        Mesh::listener(Config::default(), PeerId(me), channel, Epoch(0), crypto, 1, now)
+    }
+
+    /// The message as one who knows the session, and its own key, could have made it.
+    fn plausible(message: Message, from: PeerId) -> Message {
+        let host = Hashing {
+            peer: HOST,
+            session: SESSION,
+        };
+        let own = Hashing {
+            peer: from.0,
+            session: SESSION,
+        };
+        match message {
+            Message::Hello(mut hello) => {
+                hello.record = PeerRecord::sign(from, hello.record.serial, 9, hello.record.addrs.clone(), &own);
+                Message::Hello(hello)
+            }
+            Message::Session(_) => Message::Session(Arc::new(shown())),
+            Message::Attach(attach) => Message::Attach(Attach {
+                epoch: Epoch(5),
+                ..attach
+            }),
+            Message::Chunk(pushed) => {
+                let mut chunk = (*pushed.chunk).clone();
+                chunk.epoch = Epoch(5);
+                chunk.signature = host.sign_chunk(ChannelId(CHANNEL), &chunk);
+                Message::Chunk(Pushed {
+                    chunk: Arc::new(chunk),
+                    ..pushed
+                })
+            }
+            other => other,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn it_lives_on(
+            is_host in any::<bool>(),
+            told in vec((0u8..6, any::<bool>(), message(), 0u64..400_000), 1..120),
+        ) {
+            let mut mesh = mesh(is_host);
+            let mut now = Time(1_000_000);
+            let begin = Message::Session(Arc::new(shown()));
+            for (n, (who, honest, message, pause)) in told.into_iter().enumerate() {
+                let from = PeerId([20 + who; 32]);
+                if !mesh.is_connected_to(&from) {
+                    let remote = SocketAddr::from(([127, 0, 0, 1], u16::from(who)));
+                    mesh.handle_input(Input::Connected { peer: from, remote, dialled: honest }, now);
+                }
+                if n == 0 {
+                    mesh.handle_input(Input::Received { from, message: begin.clone() }, now);
+                }
+                let message = if honest { plausible(message, from) } else { message };
+                mesh.handle_input(Input::Received { from, message }, now);
+                if is_host && n % 3 == 0 {
+                    mesh.handle_input(Input::Publish { payload: Bytes::from_static(b"sound") }, now);
+                }
+                while mesh.poll_output().is_some() {}
+                now += Duration::from_micros(pause);
+                mesh.handle_timeout(now);
+                while mesh.poll_output().is_some() {}
+                let sizes = mesh.sizes();
+                prop_assert!(sizes.wants <= 128 && sizes.held <= 64 && sizes.passive <= 64);
+                prop_assert!(sizes.used <= sizes.slots);
+                mesh.stats(now);
+            }
+        }
+    }
 }

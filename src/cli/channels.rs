@@ -67,7 +67,7 @@ fn wait(handle: &mut Handle, asked: Option<Duration>) -> Result<(), Failure> {
             while let Some(event) = handle.event().await {
                 match event {
                     Event::Listed if asked.is_none() => break,
-                    Event::Failed { code, message, hint } => return Err(Failure { code, message, hint }),
+                    Event::Failed { code, message, hint } => return Err(Failure::new(message, hint).code(code)),
                     _ => {}
                 }
             }

@@ -111,7 +111,7 @@ fn on_air(handle: &mut Handle) -> Result<Link, Failure> {
                     .parse()
                     .map_err(|error| Failure::new(format!("the demo's own link is broken: {error}"), "report this"));
             }
-            Event::Failed { code, message, hint } => return Err(Failure { code, message, hint }),
+            Event::Failed { code, message, hint } => return Err(Failure::new(message, hint).code(code)),
             _ => {}
         }
     }

@@ -34,6 +34,8 @@ pub struct Failure {
     pub code: u8,
     pub message: String,
     pub hint: String,
+    /// Whether standard output has it already, in an object of the command's own.
+    pub told: bool,
 }
 
 impl Failure {
@@ -43,7 +45,13 @@ impl Failure {
             code: 1,
             message: message.into(),
             hint: hint.into(),
+            told: false,
         }
+    }
+
+    /// The same for a command whose one JSON object says it, too.
+    pub fn told(self) -> Failure {
+        Failure { told: true, ..self }
     }
 
     /// The same with another exit status.

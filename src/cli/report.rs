@@ -37,7 +37,7 @@ pub fn failure(failure: &Failure, json: bool) {
     if !failure.hint.is_empty() {
         eprintln!("  → {}", failure.hint);
     }
-    if json {
+    if json && !failure.told {
         failure_as_json(failure);
     }
 }

@@ -165,11 +165,8 @@ impl Course {
                 let level = Level::Error;
                 return (Event::Notice { level, message, hint }, false);
             }
-            self.failed.get_or_insert(Failure {
-                code,
-                message: message.clone(),
-                hint: hint.clone(),
-            });
+            self.failed
+                .get_or_insert(Failure::new(message.as_str(), hint.as_str()).code(code));
             return (Event::Failed { code, message, hint }, true);
         }
         self.heard |= matches!(event, Event::Joined { .. });
@@ -214,7 +211,7 @@ pub fn watch(mut handle: Handle, everywhere: &Everywhere, options: crate::tui::O
     while let Some(event) = handle.blocking_event() {
         match event {
             Event::Failed { code, message, hint } => {
-                failed.get_or_insert(Failure { code, message, hint });
+                failed.get_or_insert(Failure::new(message, hint).code(code));
             }
             Event::Stopped => break,
             _ => {}

@@ -50,7 +50,8 @@ fn judge(report: &Report) -> Result<(), Failure> {
     Err(Failure::new(
         format!("{} invariants were violated, seed {}", report.violations, report.seed),
         "the same options and seed repeat the run event by event; please report them",
-    ))
+    )
+    .told())
 }
 
 /// Every parameter from the seed: chaos, healing, and what must hold then.
@@ -90,7 +91,8 @@ fn swarm(first: u64, count: u64, everywhere: &Everywhere) -> Result<(), Failure>
     Err(Failure::new(
         format!("{violations} violations in {} of {count} seeds", failed.len()),
         format!("repeat one with `inonda simulate --swarm 1 --seed {}`", failed[0]),
-    ))
+    )
+    .told())
 }
 
 /// The scenario of the file, or the design's, changed by the options given.

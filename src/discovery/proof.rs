@@ -95,6 +95,7 @@ mod tests {
             channel: ChannelId([0; 32]),
             epoch: Epoch(NOW * 1_000),
             signing_key: session_key.verifying_key().to_bytes(),
+            host: crate::units::PeerId([3; 32]),
             stripes: 4,
             chunk_time: Duration::from_millis(60),
             codec: Codec::Opus,

@@ -19,7 +19,7 @@ use crate::gateway::listen::Tap;
 use crate::mesh::crypto::Ed25519;
 use crate::mesh::{self, Mesh, Session};
 use crate::net::Identity;
-use crate::units::{ChannelId, Epoch};
+use crate::units::{ChannelId, Epoch, PeerId};
 
 /// How long a session key may be used; a show that is on air for longer starts a new session by being started again.
 const SESSION_MAX: Duration = Duration::from_secs(30 * 86_400);
@@ -176,7 +176,7 @@ impl Engine {
                 );
             }
         };
-        let session = session_of(&show, epoch, &session_key);
+        let session = session_of(&show, self.endpoint.peer(), epoch, &session_key);
         if let Err(error) = session.check_ranges() {
             // Every listener would refuse it.
             return self.tell(Event::Failed {
@@ -236,12 +236,13 @@ impl Engine {
 }
 
 /// What a show says of itself, signed with the channel's key.
-fn session_of(show: &Show, epoch: Epoch, session_key: &SigningKey) -> Session {
+fn session_of(show: &Show, host: PeerId, epoch: Epoch, session_key: &SigningKey) -> Session {
     let bitrate_bps = rate_on_air(show.codec, show.bitrate_bps);
     Session {
         channel: ChannelId([0; 32]),
         epoch,
         signing_key: session_key.verifying_key().to_bytes(),
+        host,
         stripes: show.stripes,
         codec: show.codec,
         bitrate_bps,

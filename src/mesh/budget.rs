@@ -117,11 +117,10 @@ const CONTROL_BPS: f64 = 4_000.0;
 const CONTROL_STRIPE_BPS: f64 = 1_000.0;
 
 /// Child links a budget admits for a stream of `bitrate_bps` in `stripes` stripes.
-pub fn slots(config: &crate::mesh::Config, bitrate_bps: u32, chunk_time: Duration, stripes: u8) -> u8 {
+pub fn links(config: &crate::mesh::Config, bitrate_bps: u32, chunk_time: Duration, stripes: u8) -> u32 {
     let a_link = link_bps(config, bitrate_bps, chunk_time, stripes);
     let control = CONTROL_BPS + CONTROL_STRIPE_BPS * f64::from(stripes);
-    let links = ((config.slots_share * config.upload_bps as f64 - control).max(0.0) / a_link).floor();
-    links.min(f64::from(config.slots_max)) as u8
+    ((config.slots_share * config.upload_bps as f64 - control).max(0.0) / a_link).floor() as u32
 }
 
 #[cfg(test)]
@@ -146,18 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn slots_follow_the_budget() {
-        let slots = |upload_bps, stripes| {
+    fn links_follow_the_budget() {
+        let links = |upload_bps, stripes| {
             let config = Config {
                 upload_bps,
                 ..Config::default()
             };
-            super::slots(&config, 128_000, Duration::from_millis(60), stripes)
+            super::links(&config, 128_000, Duration::from_millis(60), stripes)
         };
         assert_eq!(
-            [slots(0, 4), slots(192_000, 4), slots(512_000, 4), slots(9_000_000, 4)],
-            [0, 4, 12, 24]
+            [links(0, 4), links(192_000, 4), links(512_000, 4), links(9_000_000, 4)],
+            [0, 4, 12, 220]
         );
-        assert_eq!([slots(192_000, 1), slots(1_280_000, 1)], [1, 7]);
+        assert_eq!([links(192_000, 1), links(1_280_000, 1)], [1, 7]);
     }
 }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mesh::bootstrap::Bootstrap;
+pub use crate::mesh::neighbour::{Child, Neighbour};
 use crate::mesh::record::{Key, PeerRecord, prefix};
 use crate::mesh::rng::Rng;
-use crate::mesh::standing::Allowance;
-use crate::mesh::wire::{Audience, Load};
-use crate::units::{Epoch, PeerId, Seq, Time};
+use crate::units::{PeerId, Seq, Time};
 
 /// Neighbours from one public /24 or /48.
 const ACTIVE_PER_PREFIX_MAX: usize = 2;
 /// Passive records from one public /24 or /48.
 const PASSIVE_PER_PREFIX_MAX: usize = 4;
+/// One part in so many of a full list of records may come from one neighbour, so that none can fill it by talking much.
+const PASSIVE_SHARE: usize = 4;
 /// Dials under way at once.
 const DIALS_MAX: usize = 8;
 /// How long a dial may take before it counts as failed, whatever the driver says.
@@ -23,141 +24,6 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(8);
 const DIAL_AGAIN: Duration = Duration::from_secs(1);
 /// Dials remembered, under way or over.
 const DIALS_KEPT_MAX: usize = 64;
-
-/// One connection on this channel.
-#[derive(Clone, Debug)]
-pub struct Neighbour {
-    pub peer: PeerId,
-    pub key: Key,
-    /// Stripes it feeds us with; stripes we feed it with; stripes in which it was asked to move away.
-    pub feeds: u16,
-    pub fed: u16,
-    pub leaving: u16,
-    pub dialled: bool,
-    /// Whether we have said hello.
-    pub greeted: bool,
-    /// Pings without an answer.
-    pub unanswered: u8,
-    pub remote: SocketAddr,
-    /// Known after its hello.
-    pub record: Option<Arc<PeerRecord>>,
-    pub load: Load,
-    pub epoch: Epoch,
-    pub since: Time,
-    pub heard: Time,
-    pub pinged: Time,
-    /// When it last pinged us: one of the two is enough.
-    pub asked: Time,
-    /// When we last reported to it as its child.
-    pub reported: Time,
-    /// Zero until measured.
-    pub rtt_us: u32,
-    pub jitter_us: u32,
-    /// Highest chunk it has pushed to us.
-    pub progress: Seq,
-    /// Stripes it was asked for before their number was known.
-    pub asked_blind: u16,
-    pub received_bytes: u64,
-    pub sent_bytes: u64,
-    /// Wants it met and wants it did not meet.
-    pub met: u16,
-    pub unmet: u16,
-    /// Times it accepted us and fed us nothing, since its last chunk.
-    pub barren: u8,
-    /// How much later than it says it fed us, in milliseconds.
-    pub excess_ms: u16,
-    /// Messages that made no sense.
-    pub strikes: u8,
-    pub allowance: Allowance,
-    /// Present while we feed it.
-    pub child: Option<Box<Child>>,
-}
-
-/// What a parent keeps about a child.
-#[derive(Clone, Debug)]
-pub struct Child {
-    /// Child links it has in its home stripe.
-    pub slots: u8,
-    /// When its acknowledged progress last grew, and that progress.
-    pub alive: Time,
-    pub acknowledged: Seq,
-    pub below: Option<Audience>,
-    /// When the stripes in `leaving` are taken back by force.
-    pub leave_by: Time,
-}
-
-impl Neighbour {
-    fn new(peer: PeerId, remote: SocketAddr, dialled: bool, now: Time) -> Neighbour {
-        Neighbour {
-            peer,
-            key: Key::of(&peer),
-            feeds: 0,
-            fed: 0,
-            leaving: 0,
-            dialled,
-            greeted: false,
-            unanswered: 0,
-            remote,
-            record: None,
-            load: Load::default(),
-            epoch: Epoch(0),
-            since: now,
-            heard: now,
-            pinged: now,
-            asked: Time::ZERO,
-            reported: Time::ZERO,
-            rtt_us: 0,
-            jitter_us: 0,
-            progress: Seq(0),
-            asked_blind: 0,
-            received_bytes: 0,
-            sent_bytes: 0,
-            met: 0,
-            unmet: 0,
-            barren: 0,
-            excess_ms: 0,
-            strikes: 0,
-            allowance: Allowance::default(),
-            child: None,
-        }
-    }
-
-    /// Neither feeds us nor is fed by us.
-    pub fn is_spare(&self) -> bool {
-        self.feeds == 0 && self.fed == 0
-    }
-
-    /// Whether its record says that it is the host.
-    pub fn is_host(&self) -> bool {
-        self.record.as_ref().is_some_and(|record| record.host)
-    }
-
-    /// Child links it says it has.
-    pub fn slots(&self) -> u8 {
-        self.record.as_ref().map_or(0, |record| record.slots)
-    }
-
-    /// Half a round trip: the estimate of one way.
-    pub fn one_way(&self) -> Duration {
-        const UNKNOWN: Duration = Duration::from_millis(15);
-        if self.rtt_us == 0 {
-            return UNKNOWN;
-        }
-        Duration::from_micros(u64::from(self.rtt_us / 2))
-    }
-
-    /// Takes in a measured round trip.
-    pub fn measured(&mut self, rtt: Duration) {
-        let sample = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).clamp(1, 60_000_000);
-        if self.rtt_us == 0 {
-            self.rtt_us = sample;
-            return;
-        }
-        let apart = sample.abs_diff(self.rtt_us);
-        self.jitter_us = (self.jitter_us / 4 * 3).saturating_add(apart / 4);
-        self.rtt_us = (u64::from(self.rtt_us) * 7 / 8 + u64::from(sample) / 8) as u32;
-    }
-}
 
 /// A dial under way, or one that is not long ago.
 #[derive(Clone, Debug)]
@@ -172,17 +38,15 @@ struct Dialling {
 #[derive(Clone, Debug)]
 struct Known {
     key: Key,
-    net: Option<u64>,
+    /// The neighbour that told us of it.
+    by: Key,
     record: Arc<PeerRecord>,
 }
 
 impl Known {
-    fn of(record: &Arc<PeerRecord>) -> Known {
-        Known {
-            key: Key::of(&record.peer),
-            net: record.addrs.first().and_then(|addr| prefix(addr.ip())),
-            record: Arc::clone(record),
-        }
+    /// The public networks of its addresses.
+    fn nets(record: &PeerRecord) -> impl Iterator<Item = u64> {
+        record.addrs.iter().filter_map(|addr| prefix(addr.ip()))
     }
 }
 
@@ -197,6 +61,8 @@ pub struct Members {
     bootstrap: Bootstrap,
     /// The host's record, kept whatever happens to the connection: it is where a lost listener turns to.
     pub host: Option<Arc<PeerRecord>>,
+    /// Who the host is, by the session.
+    host_peer: Option<PeerId>,
 }
 
 impl Members {
@@ -225,9 +91,37 @@ impl Members {
         if self.list.len() >= max || crowded || self.by_key(Key::of(&peer)).is_some() {
             return None;
         }
-        self.list.push(Neighbour::new(peer, remote, dialled, now));
+        let host = self.host_peer == Some(peer);
+        self.list.push(Neighbour {
+            host,
+            ..Neighbour::new(peer, remote, dialled, now)
+        });
         self.keys.push(Key::of(&peer));
         Some(self.list.len() - 1)
+    }
+
+    /// A session begins with nobody feeding anybody; `host` is the one its channel names.
+    pub fn begin_session(&mut self, host: PeerId) {
+        self.host_peer = Some(host);
+        for neighbour in &mut self.list {
+            neighbour.host = neighbour.peer == host;
+            neighbour.feeds = 0;
+            neighbour.fed = 0;
+            neighbour.leaving = 0;
+            neighbour.child = None;
+            // Chunks are numbered anew: a report of the old numbers would never grow again.
+            neighbour.progress = Seq(0);
+        }
+        if self.host.as_ref().is_none_or(|record| record.peer != host) {
+            let near = self.list.iter().find(|n| n.peer == host).and_then(|n| n.record.clone());
+            let known = || self.passive.iter().find(|known| known.record.peer == host);
+            self.host = near.or_else(|| known().map(|known| Arc::clone(&known.record)));
+        }
+    }
+
+    /// Whether the session names this peer as its host.
+    pub fn is_host(&self, peer: &PeerId) -> bool {
+        self.host_peer == Some(*peer)
     }
 
     /// Takes a neighbour out; the last one moves to its place.
@@ -249,36 +143,56 @@ impl Members {
         same.count() >= ACTIVE_PER_PREFIX_MAX
     }
 
-    /// Remembers a verified record; a newer one replaces an older one of the same peer.
-    pub fn learn(&mut self, record: &Arc<PeerRecord>, max: usize, rng: &mut Rng) {
-        if record.host
-            && self
-                .host
-                .as_ref()
-                .is_none_or(|known| known.serial <= record.serial || known.peer != record.peer)
-        {
+    /// Remembers a verified record that the neighbour `by` told us of; a newer one replaces an older one of the same peer.
+    pub fn learn(&mut self, record: &Arc<PeerRecord>, by: Key, max: usize, rng: &mut Rng) {
+        let is_newer = |known: &PeerRecord| known.peer != record.peer || known.serial <= record.serial;
+        if self.is_host(&record.peer) && self.host.as_deref().is_none_or(is_newer) {
             self.host = Some(Arc::clone(record));
         }
-        if record.addrs.is_empty() {
-            return;
-        }
-        let new = Known::of(record);
-        if let Some(known) = self.passive.iter_mut().find(|known| known.key == new.key) {
-            if known.record.peer == record.peer && known.record.serial < record.serial {
-                *known = new;
-            }
-            return;
-        }
-        if new.net.is_some()
-            && self.passive.iter().filter(|known| known.net == new.net).count() >= PASSIVE_PER_PREFIX_MAX
+        let key = Key::of(&record.peer);
+        let at = self.passive.iter().position(|known| known.key == key);
+        if let Some(known) = at.map(|at| &self.passive[at].record)
+            && (known.peer != record.peer || known.serial >= record.serial)
         {
             return;
         }
-        if self.passive.len() < max {
+        if record.addrs.is_empty() || max == 0 || self.has_many_of(record, key) {
+            return;
+        }
+        let new = Known {
+            key,
+            by,
+            record: Arc::clone(record),
+        };
+        if let Some(at) = at {
+            self.passive[at] = new;
+        } else if self.passive.len() < max {
             self.passive.push(new);
-        } else if max > 0 {
-            let victim = rng.below(self.passive.len());
+        } else {
+            let victim = self.victim(by, max, rng);
             self.passive[victim] = new;
+        }
+    }
+
+    /// Whether one of the networks of a record has all the records it may have.
+    fn has_many_of(&self, record: &PeerRecord, key: Key) -> bool {
+        Known::nets(record).any(|net| {
+            let others = self.passive.iter().filter(|known| known.key != key);
+            let same = others.filter(|known| Known::nets(&known.record).any(|other| other == net));
+            same.count() >= PASSIVE_PER_PREFIX_MAX
+        })
+    }
+
+    /// Whose record makes room for one that `by` tells: any, but a neighbour that has filled its share replaces only its own.
+    fn victim(&self, by: Key, max: usize, rng: &mut Rng) -> usize {
+        let share = (max / PASSIVE_SHARE).max(1);
+        let own: Vec<usize> = (0..self.passive.len())
+            .filter(|at| self.passive[*at].by == by)
+            .collect();
+        if own.len() >= share {
+            own[rng.below(own.len())]
+        } else {
+            rng.below(self.passive.len())
         }
     }
 
@@ -394,6 +308,11 @@ impl Members {
         self.bootstrap.all().into_iter().filter(|addr| !near(addr)).collect()
     }
 
+    /// Their addresses.
+    pub fn passive_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.passive.iter().flat_map(|known| known.record.addrs.iter().copied())
+    }
+
     /// Records of peers not connected.
     pub fn passive_len(&self) -> usize {
         self.passive.len()
@@ -429,14 +348,13 @@ mod tests {
                 peer: peer(1),
                 serial,
                 slots: 1,
-                host: false,
                 addrs: vec![SocketAddr::from(([127, 0, 0, 1], port))],
                 signature: [0; 64],
             })
         };
         let mut rng = Rng::new(1);
         for (serial, port) in [(1, 10), (3, 30), (2, 20)] {
-            members.learn(&record(serial, port), 8, &mut rng);
+            members.learn(&record(serial, port), Key(1), 8, &mut rng);
         }
         let known = members.candidates(&mut rng, |_| true);
         assert_eq!((known.len(), known[0].addrs[0].port()), (1, 30));

@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod config;
 pub mod crypto;
 pub mod member;
+pub mod neighbour;
 pub mod playback;
 pub mod record;
 pub mod repair;

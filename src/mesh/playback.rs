@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use crate::limits::STRIPES_MAX;
 use crate::mesh::window::Window;
 use crate::units::{Seq, Time};
 
 /// Ages kept for the median lag: about the last second at 60 ms a chunk.
 const AGES: usize = 16;
+/// How far one chunk's age may lie from what its stripe told before and be believed.
+const STEP_MAX_US: i64 = 1_000_000;
 /// Half-minute halves of the last minute's continuity.
 const SPAN: Duration = Duration::from_secs(30);
 
@@ -15,8 +18,11 @@ const SPAN: Duration = Duration::from_secs(30);
 pub struct Playback {
     /// Next chunk whose deadline has not passed; `None` before the first chunk.
     next: Option<u64>,
-    /// When the host published chunk 0, on our clock, as far as the ages of chunks tell.
+    /// When the host published chunk 0, on our clock: the middle of what the stripes tell, so that no single parent moves it
+    /// by what it says of the age of its chunks.
     source_us: i64,
+    /// The same as the chunks of each stripe tell; zero before the first.
+    by_stripe: Vec<i64>,
     pub due: u64,
     pub missed: u64,
     ages_ms: [u16; AGES],
@@ -27,23 +33,30 @@ pub struct Playback {
 }
 
 impl Playback {
-    /// A fresh chunk came.
-    pub fn on_chunk(&mut self, seq: Seq, age: Duration, chunk_time: Duration, now: Time) {
-        let published = now.0 as i64 - age.as_micros() as i64;
-        let sample = published - (seq.0 * chunk_time.as_micros() as u64) as i64;
+    /// A fresh chunk of a stripe came, published at that moment as its sender says; `bounds` of when chunk 0 may have been.
+    pub fn on_chunk(
+        &mut self,
+        seq: Seq,
+        stripe: u8,
+        published: Time,
+        chunk_time: Duration,
+        bounds: Option<(i64, i64)>,
+        now: Time,
+    ) {
+        let sample = published.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
+        self.sample(stripe, sample);
+        if let Some((low, high)) = bounds {
+            self.source_us = self.source_us.clamp(low, high);
+        }
         match self.next {
             None => {
                 self.next = Some(seq.0);
-                self.source_us = sample;
                 self.turned = now;
             }
-            Some(next) => {
-                self.source_us += (sample - self.source_us) / 32;
-                if self.due == 0 && seq.0 < next {
-                    self.next = Some(seq.0);
-                }
-            }
+            Some(next) if self.due == 0 && seq.0 < next => self.next = Some(seq.0),
+            Some(_) => {}
         }
+        let age = now.since(self.published(seq, chunk_time));
         let slot = usize::from(self.ages) % AGES;
         self.ages_ms[slot] = u16::try_from(age.as_millis()).unwrap_or(u16::MAX);
         self.ages = if usize::from(self.ages) + 1 >= 2 * AGES {
@@ -51,6 +64,27 @@ impl Playback {
         } else {
             self.ages + 1
         };
+    }
+
+    fn sample(&mut self, stripe: u8, sample: i64) {
+        let at = usize::from(stripe);
+        if self.by_stripe.len() <= at {
+            self.by_stripe.resize(at + 1, 0);
+        }
+        let known = &mut self.by_stripe[at];
+        if *known == 0 {
+            *known = sample;
+        } else {
+            *known += (sample - *known).clamp(-STEP_MAX_US, STEP_MAX_US) / 8;
+        }
+        let mut told = [0; STRIPES_MAX as usize];
+        let mut count = 0;
+        for known in self.by_stripe.iter().filter(|known| **known != 0) {
+            told[count] = *known;
+            count += 1;
+        }
+        told[..count].sort_unstable();
+        self.source_us = told[count / 2];
     }
 
     /// When the host published chunk 0, in microseconds on our clock, which may have started later.
@@ -100,5 +134,33 @@ impl Playback {
         let due = u64::from(self.recent[0].0) + u64::from(self.recent[1].0);
         let missed = u64::from(self.recent[0].1) + u64::from(self.recent[1].1);
         1_000_000 - (missed * 1_000_000).checked_div(due).unwrap_or(0) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: Duration = Duration::from_millis(60);
+
+    /// The age that is believed of the last of some chunks, a quarter of which a liar says are so old.
+    fn believed(lie: Duration) -> Duration {
+        let mut playback = Playback::default();
+        let mut age = Duration::ZERO;
+        for seq in 0..200u64 {
+            let published = Time(10_000_000) + T * seq as u32;
+            let now = published + Duration::from_millis(100);
+            let stripe = (seq % 4) as u8;
+            let claimed = if stripe == 1 { lie } else { Duration::from_millis(100) };
+            playback.on_chunk(Seq(seq), stripe, now - claimed, T, None, now);
+            age = now.since(playback.published(Seq(seq), T));
+        }
+        age
+    }
+
+    #[test]
+    fn one_parent_that_lies_about_ages_moves_nothing() {
+        assert_eq!(believed(Duration::from_secs(9)), Duration::from_millis(100));
+        assert_eq!(believed(Duration::ZERO), Duration::from_millis(100));
     }
 }

@@ -15,12 +15,10 @@ const RECORD_CONTEXT: &[u8; 16] = b"inonda peer v1\0\0";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRecord {
     pub peer: PeerId,
-    /// Greater in every newer record of the same peer.
+    /// Greater in every newer record of the same peer: Unix seconds, so that it is so in its next process, too.
     pub serial: u32,
     /// Child links it has room for in all; zero for a peer that only listens.
     pub slots: u8,
-    /// Whether it is the host of the channel.
-    pub host: bool,
     /// At most [`ADDRS_MAX`].
     pub addrs: Vec<SocketAddr>,
     /// By the peer's own key.
@@ -50,7 +48,6 @@ impl PeerRecord {
         peer: PeerId,
         serial: u32,
         slots: u8,
-        host: bool,
         mut addrs: Vec<SocketAddr>,
         crypto: &dyn Crypto,
     ) -> Arc<PeerRecord> {
@@ -59,7 +56,6 @@ impl PeerRecord {
             peer,
             serial,
             slots,
-            host,
             addrs,
             signature: [0; 64],
         };
@@ -82,7 +78,6 @@ impl PeerRecord {
         out.put(&self.peer.0);
         out.u32(self.serial);
         out.u8(self.slots);
-        out.u8(u8::from(self.host));
         out.u8(self.addrs.len() as u8);
         for addr in &self.addrs {
             out.addr(addr);
@@ -96,7 +91,7 @@ impl PeerRecord {
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Arc<PeerRecord>, WireError> {
         let peer = PeerId(from.array()?);
-        let (serial, slots, host) = (from.u32()?, from.u8()?, from.flag()?);
+        let (serial, slots) = (from.u32()?, from.u8()?);
         let count = from.count(ADDRS_MAX)?;
         let addrs = (0..count).map(|_| from.addr()).collect::<Result<_, _>>()?;
         let signature = from.array()?;
@@ -104,7 +99,6 @@ impl PeerRecord {
             peer,
             serial,
             slots,
-            host,
             addrs,
             signature,
         }))

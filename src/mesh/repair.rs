@@ -48,8 +48,9 @@ pub struct Repair {
 
 /// Open wants of one node: more than a window never helps.
 const WANTS_MAX: usize = 128;
-/// Chunks held for others.
+/// Chunks held for others, and for one of them: half of what one may ask for in a message.
 const HELD_MAX: usize = 64;
+const HELD_EACH_MAX: usize = 32;
 
 impl Repair {
     /// `per_second` asks in the long run, `burst` at once.
@@ -84,9 +85,10 @@ impl Repair {
         (want.tries > 0).then_some(want)
     }
 
-    /// Remembers to send a chunk when it comes; false when too many wait.
+    /// Remembers to send a chunk when it comes; false when too many wait, or too many for this one.
     pub fn hold(&mut self, seq: Seq, by: Key, until: Time) -> bool {
-        if self.held.len() >= HELD_MAX {
+        let own = self.held.iter().filter(|held| held.by == by).count();
+        if self.held.len() >= HELD_MAX || own >= HELD_EACH_MAX {
             return false;
         }
         if !self.held.iter().any(|held| held.seq == seq && held.by == by) {

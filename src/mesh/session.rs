@@ -13,7 +13,7 @@ use crate::mesh::crypto;
 use crate::mesh::wire::WireError;
 use crate::mesh::wire::layout::{Reader, Sink};
 pub use crate::units::Codec;
-use crate::units::{ChannelId, Epoch, PACKET_TIME};
+use crate::units::{ChannelId, Epoch, PACKET_TIME, PeerId};
 
 const SESSION_CONTEXT: &[u8; 18] = b"inonda session v1\0";
 /// The longest chunk: with more, one lost datagram is a hole that concealment cannot fill.
@@ -25,6 +25,8 @@ pub struct Session {
     pub channel: ChannelId,
     pub epoch: Epoch,
     pub signing_key: [u8; 32],
+    /// The node that publishes. Only the channel's word makes a peer the host.
+    pub host: PeerId,
     pub stripes: u8,
     /// Media time of one chunk (T), a multiple of 20 ms.
     pub chunk_time: Duration,
@@ -140,6 +142,7 @@ impl Session {
         out.put(&self.channel.0);
         out.u48(self.epoch.0);
         out.put(&self.signing_key);
+        out.put(&self.host.0);
         out.u8(self.stripes);
         out.u16(self.chunk_time.as_millis() as u16);
         out.u8(match self.codec {
@@ -164,6 +167,7 @@ impl Session {
             channel: ChannelId(from.array()?),
             epoch: Epoch(from.u48()?),
             signing_key: from.array()?,
+            host: PeerId(from.array()?),
             stripes: from.u8()?,
             chunk_time: Duration::from_millis(u64::from(from.u16()?)),
             codec: match from.u8()? {
@@ -197,6 +201,7 @@ mod tests {
             channel: ChannelId([0; 32]),
             epoch: Epoch(1_800_000_000_000),
             signing_key: [3; 32],
+            host: PeerId([5; 32]),
             stripes: 4,
             chunk_time: Session::chunk_time(Codec::Opus, 128_000),
             codec: Codec::Opus,

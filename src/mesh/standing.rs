@@ -6,11 +6,14 @@ use crate::units::{PeerId, Time};
 
 /// Peers remembered for misbehaviour; the oldest are forgotten first.
 const REMEMBERED_MAX: usize = 64;
+/// Peers that the person has blocked; no number of bans pushes them out.
+const BLOCKED_MAX: usize = 1_024;
 
 /// A short memory of bad behaviour. Empty for nearly every node, so it is a small list.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
     banned: Vec<(PeerId, Time)>,
+    blocked: Vec<PeerId>,
 }
 
 impl Standing {
@@ -25,12 +28,16 @@ impl Standing {
 
     /// Refuses the peer for as long as this node runs.
     pub fn block(&mut self, peer: PeerId) {
-        self.ban(peer, Time(u64::MAX));
+        self.blocked.retain(|other| *other != peer);
+        if self.blocked.len() >= BLOCKED_MAX {
+            self.blocked.remove(0);
+        }
+        self.blocked.push(peer);
     }
 
     /// Whether the peer is refused now.
     pub fn is_banned(&self, peer: &PeerId, now: Time) -> bool {
-        self.banned.iter().any(|(other, until)| other == peer && *until > now)
+        self.blocked.contains(peer) || self.banned.iter().any(|(other, until)| other == peer && *until > now)
     }
 }
 
@@ -105,6 +112,9 @@ mod tests {
         standing.ban(a, Time(100));
         standing.block(b);
         assert!(standing.is_banned(&a, Time(99)) && !standing.is_banned(&a, Time(100)));
+        for n in 3..200 {
+            standing.ban(PeerId([n; 32]), Time(100));
+        }
         assert!(standing.is_banned(&b, Time(u64::MAX - 1)));
     }
 

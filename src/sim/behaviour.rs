@@ -20,6 +20,8 @@ pub enum Behaviour {
     Replayer,
     /// Claims free slots and no lag.
     Liar,
+    /// Says that what it passes on is a minute old.
+    Inflater,
     /// Sends a thousand messages a second.
     Flooder,
     /// A dropper among many of one network.
@@ -40,6 +42,7 @@ impl Behaviour {
             (attackers.polluters, Behaviour::Polluter),
             (attackers.replayers, Behaviour::Replayer),
             (attackers.liars, Behaviour::Liar),
+            (attackers.inflaters, Behaviour::Inflater),
             (attackers.flooders, Behaviour::Flooder),
             (attackers.sybils, Behaviour::Sybil),
             (attackers.slow, Behaviour::Slow),
@@ -82,6 +85,10 @@ impl Behaviour {
                 pushed.hops = 1;
                 true
             }
+            (Behaviour::Inflater, Message::Chunk(pushed)) => {
+                pushed.age = Duration::from_secs(65);
+                true
+            }
             (Behaviour::Liar, Message::Ping { load, .. } | Message::Pong { load, .. }) => {
                 *load = LIE;
                 true
@@ -96,6 +103,7 @@ impl Behaviour {
                 | Behaviour::Polluter
                 | Behaviour::Replayer
                 | Behaviour::Liar
+                | Behaviour::Inflater
                 | Behaviour::Flooder
                 | Behaviour::Sybil
                 | Behaviour::Slow,

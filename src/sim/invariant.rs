@@ -6,18 +6,26 @@ use std::fmt;
 use crate::mesh::Message;
 use crate::mesh::wire::Need;
 use crate::sim::hashing::Mixing;
-use crate::sim::network::node_of;
+use crate::sim::metrics::RECENT;
+use crate::sim::network::{Network, node_of};
 use crate::sim::scenario::Scenario;
 use crate::sim::world::SimNode;
 
 /// Audits in a row in which a loop may exist: two moves at once can close one, which its members open as the path comes round.
 const LOOP_AUDITS: u8 = 3;
+/// A want stands this long unless it was refused: the time after which another peer is asked, on a clock that may run fast.
+const WANT_STANDS_US: u64 = 245_000;
+/// Neighbours and other peers known of one public network.
+const OF_ONE_NETWORK: usize = 2;
+const KNOWN_OF_ONE_NETWORK: usize = 4;
 /// Worlds up to this size are watched message by message.
 const PARANOID_MAX: usize = 600;
 /// After faults stop, everything is whole within this long.
 const CONVERGENCE_US: u64 = 10_000_000;
 /// What happened last, kept for the report.
-const LAST_EVENTS: usize = 24;
+const LAST_EVENTS: usize = 1_000;
+/// The same in a larger world, where most of it is about others.
+const LAST_EVENTS_LARGE: usize = 100_000;
 /// Violations kept in words; the rest are counted.
 const KEPT_MAX: usize = 20;
 
@@ -149,6 +157,12 @@ impl Watcher {
                 *sent = sent.saturating_sub(1);
             }
         }
+        // One who refuses may be followed by another at once.
+        if let Message::Lack(set) = message {
+            for seq in set.iter() {
+                self.asked.remove(&(to, base + seq.0));
+            }
+        }
         // A request to be fed asks for all that is missing, which may have been sent before.
         if let Message::Attach(attach) = message
             && (attach.from.is_some() || attach.need == Need::Newcomer)
@@ -161,6 +175,7 @@ impl Watcher {
 
     /// Any message of an honest node.
     pub fn on_sent(&mut self, from: u32, to: u32, message: &Message, epochs: &[u64], now: u64) {
+        self.remember(from, to, message, now);
         if !self.paranoid {
             return;
         }
@@ -171,14 +186,9 @@ impl Watcher {
                 for seq in set.iter() {
                     let chunk = base + seq.0;
                     let before = self.asked.insert((from, chunk), now);
-                    if before.is_some_and(|before| now - before < 2_000) {
+                    if before.is_some_and(|before| now - before < WANT_STANDS_US) {
                         self.violate(now, from, Violation::WantTwice { chunk });
                     }
-                }
-            }
-            Message::Lack(set) => {
-                for seq in set.iter() {
-                    self.asked.remove(&(to, base + seq.0));
                 }
             }
             Message::Hello(_)
@@ -191,6 +201,7 @@ impl Watcher {
             | Message::Detach { .. }
             | Message::Path { .. }
             | Message::Chunk(_)
+            | Message::Lack(_)
             | Message::Status(_)
             | Message::Ping { .. }
             | Message::Pong { .. }
@@ -200,17 +211,22 @@ impl Watcher {
             | Message::Hint { .. }
             | Message::Bye { .. } => {}
         }
+    }
+
+    fn remember(&mut self, from: u32, to: u32, message: &Message, now: u64) {
         self.last.push_back((now, from, to, name(message)));
-        if self.last.len() > LAST_EVENTS * 40 {
+        let most = if self.paranoid { LAST_EVENTS } else { LAST_EVENTS_LARGE };
+        if self.last.len() > most {
             self.last.pop_front();
         }
     }
 
     /// Looks at every node: sizes, loops, ways to the host.
-    pub fn audit(&mut self, nodes: &[Option<Box<SimNode>>], stripes: u8, now: u64) {
+    pub fn audit(&mut self, nodes: &[Option<Box<SimNode>>], network: &Network, stripes: u8, now: u64) {
         for (at, node) in nodes.iter().enumerate() {
             if let Some(node) = node.as_ref().filter(|node| node.behaviour.is_honest()) {
                 self.audit_sizes(at as u32, node, now);
+                self.audit_networks(at as u32, node, network, now);
             }
         }
         for stripe in 0..stripes {
@@ -229,8 +245,10 @@ impl Watcher {
             let (used, slots) = (sizes.used, sizes.slots);
             self.violate(now, at, Violation::Slots { used, slots });
         }
+        // One child at a time makes room for another, in each stripe of the host.
+        let moving = if at == 0 { usize::from(self.stripes) } else { 1 };
         let caps = [
-            ("children leaving", sizes.leaving, usize::from(self.stripes).max(24)),
+            ("children leaving", sizes.leaving, moving),
             ("neighbours", sizes.neighbours, 96),
             ("records", sizes.passive, 64),
             ("wants", sizes.wants, 128),
@@ -238,6 +256,26 @@ impl Watcher {
             ("bursts", sizes.bursts, 96),
         ];
         for (what, len, cap) in caps {
+            if len > cap {
+                self.violate(now, at, Violation::Memory { what, len });
+            }
+        }
+    }
+
+    fn audit_networks(&mut self, at: u32, node: &SimNode, network: &Network, now: u64) {
+        let near = node
+            .mesh
+            .neighbour_ids()
+            .map(|peer| network.sites[node_of(&peer) as usize].net);
+        let known = node.mesh.known_addrs().filter_map(|addr| network.node_at(&addr));
+        let known = known.map(|node| network.sites[node as usize].net);
+        let lists: [(&'static str, Vec<u32>, usize); 2] = [
+            ("neighbours of one network", near.collect(), OF_ONE_NETWORK),
+            ("records of one network", known.collect(), KNOWN_OF_ONE_NETWORK),
+        ];
+        for (what, mut nets, cap) in lists {
+            nets.sort_unstable();
+            let len = nets.chunk_by(|a, b| a == b).map(<[u32]>::len).max().unwrap_or(0);
             if len > cap {
                 self.violate(now, at, Violation::Memory { what, len });
             }
@@ -293,18 +331,18 @@ impl Watcher {
     }
 
     /// After healing, everybody must be whole and miss nothing.
-    pub fn check_convergence(&mut self, nodes: &[Option<Box<SimNode>>], published: &[u64], deadline_us: u64, now: u64) {
+    pub fn check_convergence(&mut self, nodes: &[Option<Box<SimNode>>], published: &[u64], now: u64) {
         let Some(healed) = self.healed_at else { return };
         let from = published.partition_point(|at| *at < healed + CONVERGENCE_US) as u64;
-        let until = published.partition_point(|at| at + deadline_us <= now) as u64;
         for (at, node) in nodes.iter().enumerate().skip(1) {
             let Some(node) = node.as_ref().filter(|node| node.behaviour.counts()) else {
                 continue;
             };
+            let until = published.partition_point(|at| at + node.deadline_us <= now) as u64;
             for stripe in (0..self.stripes).filter(|stripe| !node.mesh.has_path(*stripe)) {
                 self.violate(now, at as u32, Violation::NotWhole { stripe });
             }
-            let low = from.max((node.heard.highest + 1).saturating_sub(200));
+            let low = from.max((node.heard.highest + 1).saturating_sub(RECENT));
             if let Some(chunk) = (low..until).find(|chunk| !node.heard.has(*chunk)) {
                 self.violate(now, at as u32, Violation::MissedAfterHealing { chunk });
             }

@@ -10,6 +10,7 @@ pub mod network;
 pub mod report;
 pub mod scenario;
 pub mod svg;
+mod swarm;
 pub mod wheel;
 pub mod world;
 

@@ -43,6 +43,9 @@ pub struct Network {
     pub healed: bool,
 }
 
+/// The network of all Sybils, and the one that many honest peers share.
+const SYBIL_NET: u32 = 0x0b_00_01;
+pub const CAMPUS_NET: u32 = 0x0b_00_02;
 /// Length of a burst of losses.
 const BURST_US: u64 = 200_000;
 /// Loss inside a burst.
@@ -71,12 +74,20 @@ impl Network {
         let index = self.sites.len() as u32;
         let drift = (rng.unit() * 2.0 - 1.0) * scenario.drift_ppm;
         let limited = scenario.uplink.filter(|uplink| rng.chance(uplink.share));
+        let net = if sybil {
+            SYBIL_NET
+        } else if index != 0 && rng.chance(scenario.campus) {
+            CAMPUS_NET
+        } else {
+            // As many networks as listeners: some have two or three of them.
+            CAMPUS_NET + 1 + rng.below(scenario.listeners.max(256)) as u32
+        };
         // The host can be dialled: somebody must be.
         let dialable = index == 0 || !rng.chance(scenario.leaf_only);
         self.sites.push(Site {
             x: rng.unit() as f32,
             y: rng.unit() as f32,
-            net: if sybil { 0x0b_00_01 } else { 0x0b_00_02 + index },
+            net,
             dialable,
             budget_bps,
             drift_ppm: drift as i32,
@@ -102,7 +113,12 @@ impl Network {
 
     /// Whether a node is in the part that is cut off.
     pub fn is_cut_off(&self, node: u32) -> bool {
-        node != 0 && unit(self.seed ^ 77 ^ (u64::from(node) << 20)) < self.cut_off
+        self.would_be_cut_off(node, self.cut_off)
+    }
+
+    /// Whether a node is in the part that a partition of this share cuts off.
+    pub fn would_be_cut_off(&self, node: u32, share: f64) -> bool {
+        node != 0 && unit(self.seed ^ 77 ^ (u64::from(node) << 20)) < share
     }
 
     /// Whether one can dial the other.
@@ -125,8 +141,11 @@ impl Network {
             return None;
         }
         let latency = self.latency_us(from, to);
-        let queued = self.queue(from, bytes, now)?;
-        let lost = rng.chance(self.loss_now(from, now));
+        let queued = self.queue(from, bytes, now);
+        // A datagram that finds the queue full is gone, a reliable message is sent again.
+        let full = queued.is_none();
+        let queued = queued.unwrap_or(self.queue_us);
+        let lost = rng.chance(self.loss_now(from, now)) || full;
         let jitter = rng.unit() * 2.0 * self.jitter_us;
         let arrival = now + queued + latency as u64;
         match delivery {

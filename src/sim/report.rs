@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::sim::chart;
+use crate::sim::metrics::{KIND_NAMES, KINDS};
 use crate::sim::world::World;
 
 /// The outcome of one run; fields are named as in the JSON object.
@@ -24,11 +25,20 @@ pub struct Report {
     pub redundancy: f64,
     pub control_overhead: f64,
     pub repair_share: f64,
+    /// Bytes of all, and of the host, by kind, as shares of their payload bytes and of the stream.
+    pub overhead_by_kind: Vec<(&'static str, f64)>,
+    pub host_cost_by_kind: Vec<(&'static str, f64)>,
     pub upload_jain: f64,
     pub upload_of_budget_p99: f64,
     pub parent_switches_per_node_minute: f64,
     pub joins: u64,
     pub never_started: u64,
+    /// Whether any chunk was due for anybody.
+    pub heard_anything: bool,
+    /// Seconds from the end of each partition until continuity of all was back at 0.9999.
+    pub reunion_s: Vec<f64>,
+    /// Continuity of those who stayed on the host's side of the first partition.
+    pub host_side: Option<HostSide>,
     /// Seconds from each crash until continuity was back at 0.9999.
     pub recovery_s: Vec<f64>,
     pub violations: u64,
@@ -49,6 +59,13 @@ pub struct Report {
 pub struct Continuity {
     pub mean: f64,
     pub p1: f64,
+    pub worst_second: f64,
+}
+
+/// Continuity on the host's side of a partition.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct HostSide {
+    pub mean: f64,
     pub worst_second: f64,
 }
 
@@ -125,11 +142,19 @@ impl Report {
             redundancy: (metrics.copies as f64 - needed) / needed,
             control_overhead: (metrics.sent_bytes as f64 - payload) / payload,
             repair_share: metrics.wanted as f64 / needed,
+            overhead_by_kind: by_kind(&metrics.by_kind, metrics.sent_payload, metrics.sent_payload),
+            host_cost_by_kind: by_kind(&metrics.host_by_kind, 0, metrics.host_payload),
             upload_jain: metrics.jain(),
             upload_of_budget_p99: metrics.use_of_budget.quantile(0.99) / 1e6,
             parent_switches_per_node_minute: metrics.parent_switches as f64 / metrics.node_seconds.max(1.0) * 60.0,
             joins: metrics.joins,
             never_started: metrics.never_started,
+            heard_anything: due > 0,
+            reunion_s: {
+                let ends = world.scenario.partition.iter().map(|cut| cut.at_s + cut.for_s);
+                ends.map(|at_s| recovery(by_chunk, &published, world, at_s)).collect()
+            },
+            host_side: host_side(world, measured, &published),
             recovery_s: recoveries(by_chunk, &published, world),
             violations: world.watcher.count,
             violation_details: details(world),
@@ -152,10 +177,21 @@ impl Report {
         let heard = format!("{:.4} % of the sound arrives in time", self.continuity.mean * 100.0);
         let people = thousands(self.listeners as u64);
         let at = rate(f64::from(self.rate_bps));
-        if self.continuity.mean >= GOOD {
+        let waits = self.never_started as f64 / self.joins.max(1) as f64;
+        let over = self
+            .host_upload_bps
+            .is_some_and(|upload| sent_bps > upload as f64 * 1.05);
+        if !self.heard_anything {
+            return format!("No: nobody heard anything in this run; {line}.");
+        }
+        if over {
+            return format!("No: {people} people at {at} need more than the host's line; {heard}, {line}.");
+        }
+        if self.continuity.mean >= GOOD && waits < 1.0 - GOOD {
             format!("Yes: {people} people at {at} are carried; {heard}, {line}.")
-        } else if self.continuity.mean >= FAIR {
-            format!("Barely: {people} people at {at}; {heard}, {line}.")
+        } else if self.continuity.mean >= FAIR && waits < 1.0 - FAIR {
+            let waiting = thousands(self.never_started);
+            format!("Barely: {people} people at {at}; {heard}, {waiting} never heard a start, {line}.")
         } else {
             format!("No: {people} people at {at} are too many here; only {heard}, {line}.")
         }
@@ -224,8 +260,10 @@ impl Report {
             ),
             ("hops", format!("p50 {:.0}   p99 {:.0}", self.hops.p50, self.hops.p99)),
             ("host cost", format!("{:.2} times the stream", self.host_cost)),
+            ("  of it", list(&self.host_cost_by_kind, 1.0, 3)),
             ("redundancy", percent(self.redundancy)),
             ("not payload", percent(self.control_overhead)),
+            ("  of it", list(&self.overhead_by_kind, 100.0, 1)),
             ("asked for", percent(self.repair_share)),
             (
                 "upload",
@@ -248,6 +286,16 @@ impl Report {
                 ),
             ),
         ];
+        if let Some(side) = self.host_side {
+            let (mean, worst) = (side.mean, side.worst_second);
+            rows.push(("host's side", format!("mean {mean:.6}   worst second {worst:.6}")));
+        }
+        for reunion in &self.reunion_s {
+            rows.push((
+                "after a partition",
+                format!("{reunion:.2} s until all were whole again"),
+            ));
+        }
         for recovery in &self.recovery_s {
             let back = if recovery.is_finite() {
                 format!("{recovery:.2} s until continuity was back at {WHOLE}")
@@ -268,6 +316,11 @@ impl Report {
 /// Continuity with which nobody complains, and with which people stay.
 const GOOD: f64 = 0.9999;
 const FAIR: f64 = 0.999;
+
+fn list(parts: &[(&'static str, f64)], times: f64, digits: usize) -> String {
+    let part = |(name, value): &(&str, f64)| format!("{name} {:.digits$}", value * times);
+    parts.iter().map(part).collect::<Vec<_>>().join(", ")
+}
 
 fn rate(bps: f64) -> String {
     if bps >= 1e6 {
@@ -290,7 +343,7 @@ fn thousands(number: u64) -> String {
 }
 
 fn ratio(had: u64, due: u64) -> f64 {
-    if due == 0 { 1.0 } else { had as f64 / due as f64 }
+    if due == 0 { 0.0 } else { had as f64 / due as f64 }
 }
 
 fn by_second(by_chunk: &[(u64, u64)], published: &[u64]) -> Vec<Option<f64>> {
@@ -311,8 +364,18 @@ fn by_second(by_chunk: &[(u64, u64)], published: &[u64]) -> Vec<Option<f64>> {
 
 /// From each crash to the first second (in steps of a chunk) from which on continuity stays whole for a second.
 fn recoveries(by_chunk: &[(u64, u64)], published: &[u64], world: &World) -> Vec<f64> {
+    world
+        .scenario
+        .crash
+        .iter()
+        .map(|crash| recovery(by_chunk, published, world, crash.at_s))
+        .collect()
+}
+
+/// The same from any moment.
+fn recovery(by_chunk: &[(u64, u64)], published: &[u64], world: &World, at_s: f64) -> f64 {
     let per_second = (1e6 / world.scenario.chunk_time().as_micros() as f64).ceil() as usize;
-    let since = |at_s: f64| {
+    {
         let crash = (at_s * 1e6) as u64;
         let first = published.partition_point(|at| *at < crash);
         let whole = (first..by_chunk.len().saturating_sub(per_second)).find(|start| {
@@ -326,8 +389,30 @@ fn recoveries(by_chunk: &[(u64, u64)], published: &[u64], world: &World) -> Vec<
         whole.map_or(f64::INFINITY, |start| {
             (published[start].saturating_sub(crash)) as f64 / 1e6
         })
+    }
+}
+
+fn host_side(world: &World, measured: usize, published: &[u64]) -> Option<HostSide> {
+    world.scenario.partition.first()?;
+    let all = world.metrics.host_side.by_chunk();
+    let by_chunk = all.get(measured..).unwrap_or_default();
+    let (due, had) = by_chunk
+        .iter()
+        .fold((0, 0), |(due, had), chunk| (due + chunk.0, had + chunk.1.min(chunk.0)));
+    let seconds = by_second(by_chunk, published);
+    Some(HostSide {
+        mean: ratio(had, due),
+        worst_second: seconds.iter().flatten().copied().fold(1.0, f64::min),
+    })
+}
+
+/// Bytes of each kind over `unit`; `payload` is not counted among the chunks.
+fn by_kind(bytes: &[u64; KINDS], payload: u64, unit: u64) -> Vec<(&'static str, f64)> {
+    let share = |(at, bytes): (usize, &u64)| {
+        let rest = if at == 0 { bytes.saturating_sub(payload) } else { *bytes };
+        (KIND_NAMES[at], rest as f64 / unit.max(1) as f64)
     };
-    world.scenario.crash.iter().map(|crash| since(crash.at_s)).collect()
+    bytes.iter().enumerate().map(share).collect()
 }
 
 fn details(world: &World) -> Vec<String> {

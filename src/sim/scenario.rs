@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::mesh::rng::Rng;
-
 /// A scenario; every field has a default, the population and network of the design.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,8 +20,15 @@ pub struct Scenario {
     pub host_slots: u8,
     /// The host's own upload in bits a second; absent when its slots are the only limit.
     pub host_upload_bps: Option<u64>,
-    /// Mean stay; departures are abrupt and replaced by newcomers.
+    /// Mean stay; departures are replaced by newcomers, and abrupt but for this share of them.
     pub stay_s: f64,
+    pub graceful: f64,
+    /// Share of newcomers that have a link, which names the host alone; the others know some random members.
+    pub by_link: f64,
+    /// Deadlines of other listeners: each draws one of these or `deadline_s`.
+    pub other_deadlines_s: Vec<f64>,
+    /// Share of the peers that sit in one public network.
+    pub campus: f64,
     /// The audience arrives over this time, at a rate that rises from zero.
     pub ramp_s: f64,
     /// Loss of a datagram on each hop.
@@ -78,7 +83,7 @@ pub struct Uplink {
 pub struct Crash {
     pub at_s: f64,
     pub share: f64,
-    /// Those of one network instead of random ones.
+    /// Those of the network that many share (`campus`), instead of random ones; `share` is of them.
     #[serde(default)]
     pub neighbours: bool,
 }
@@ -115,6 +120,8 @@ pub struct Attackers {
     pub liars: f64,
     /// Send hundreds of messages a second.
     pub flooders: f64,
+    /// Claim that what they pass on is a minute old.
+    pub inflaters: f64,
     /// Droppers that all sit in one network.
     pub sybils: f64,
     /// Pass everything on 400 ms late.
@@ -124,7 +131,14 @@ pub struct Attackers {
 impl Attackers {
     /// Share of peers that are not honest.
     pub fn total(&self) -> f64 {
-        self.droppers + self.polluters + self.replayers + self.liars + self.flooders + self.sybils + self.slow
+        self.droppers
+            + self.polluters
+            + self.replayers
+            + self.liars
+            + self.inflaters
+            + self.flooders
+            + self.sybils
+            + self.slow
     }
 }
 
@@ -143,6 +157,10 @@ impl Default for Scenario {
             host_slots: 4,
             host_upload_bps: None,
             stay_s: 600.0,
+            graceful: 0.0,
+            by_link: 0.0,
+            other_deadlines_s: Vec::new(),
+            campus: 0.0,
             ramp_s: 15.0,
             loss: 0.005,
             loss_bursts: 0.0,
@@ -163,6 +181,9 @@ impl Default for Scenario {
         }
     }
 }
+
+/// Whether a field is in its range, its name, what is expected of it.
+type Check = (bool, &'static str, &'static str);
 
 /// A scenario that cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -191,18 +212,53 @@ impl Scenario {
             None => Ok(scenario),
             Some((field, expected)) => {
                 let named = |line: &str| line.trim_start().trim_start_matches('[').starts_with(field);
-                let line = text.lines().position(named).map_or(0, |at| at + 1);
+                let mut lines = text.lines().enumerate().filter(|(_, line)| named(line));
+                let line = lines.nth(scenario.which(field)).map_or(0, |(at, _)| at + 1);
                 Err(ScenarioError::Range { line, field, expected })
             }
         }
     }
 
+    /// Which of several tables of this name is the first out of its range.
+    fn which(&self, field: &str) -> usize {
+        let at = match field {
+            "crash" => self.crash.iter().position(|crash| !self.is_crash_good(crash)),
+            "flash" => self.flash.iter().position(|flash| !self.is_flash_good(flash)),
+            "partition" => self.partition.iter().position(|cut| !self.is_partition_good(cut)),
+            _ => None,
+        };
+        at.unwrap_or(0)
+    }
+
+    fn is_within(&self, at_s: f64) -> bool {
+        (0.0..=self.seconds).contains(&at_s)
+    }
+
+    fn is_crash_good(&self, crash: &Crash) -> bool {
+        self.is_within(crash.at_s) && (0.0..=1.0).contains(&crash.share)
+    }
+
+    fn is_flash_good(&self, flash: &Flash) -> bool {
+        self.is_within(flash.at_s) && self.is_within(flash.over_s) && (1..=5_000_000).contains(&flash.joins)
+    }
+
+    fn is_partition_good(&self, cut: &Partition) -> bool {
+        self.is_within(cut.at_s) && cut.for_s > 0.0 && cut.for_s <= 86_400.0 && (0.0..=1.0).contains(&cut.share)
+    }
+
     /// The first field out of its range, and what was expected.
     pub fn out_of_range(&self) -> Option<(&'static str, &'static str)> {
+        let checks = self.checks_of_audience().into_iter().chain(self.checks_of_network());
+        checks
+            .into_iter()
+            .find(|(good, _, _)| !good)
+            .map(|(_, field, expected)| (field, expected))
+    }
+
+    fn checks_of_audience(&self) -> Vec<Check> {
         let share = |value: f64| (0.0..=1.0).contains(&value);
-        let events_fit = self.crash.iter().all(|c| c.at_s <= self.seconds && c.at_s >= 0.0);
-        let sum: f64 = self.upload.iter().map(|class| class.share).sum();
-        let checks = [
+        let deadline = |value: &f64| (0.2..=10.0).contains(value);
+        vec![
             (
                 (1..=5_000_000).contains(&self.listeners),
                 "listeners",
@@ -224,24 +280,58 @@ impl Scenario {
                 "from 0 to 3600",
             ),
             ((1..=16).contains(&self.stripes), "stripes", "from 1 to 16"),
-            (
-                self.deadline_s >= 0.2 && self.deadline_s <= 10.0,
-                "deadline_s",
-                "from 0.2 to 10",
-            ),
+            (deadline(&self.deadline_s), "deadline_s", "from 0.2 to 10"),
             ((1..=16).contains(&self.host_slots), "host_slots", "from 1 to 16"),
-            (self.stay_s >= 1.0, "stay_s", "at least 1"),
+            ((1.0..=1e9).contains(&self.stay_s), "stay_s", "from 1 to 1e9"),
+            (share(self.graceful), "graceful", "a share from 0 to 1"),
+            (share(self.by_link), "by_link", "a share from 0 to 1"),
+            (share(self.campus), "campus", "a share from 0 to 1"),
+            (
+                self.other_deadlines_s.len() <= 16 && self.other_deadlines_s.iter().all(deadline),
+                "other_deadlines_s",
+                "at most 16, each from 0.2 to 10",
+            ),
+            (self.drift_ppm.abs() <= 10_000.0, "drift_ppm", "from -10000 to 10000"),
+            (
+                self.host_restart_s.is_none_or(|at| self.is_within(at)),
+                "host_restart_s",
+                "within the run",
+            ),
+            (
+                self.heal_s.is_none_or(|at| self.is_within(at)),
+                "heal_s",
+                "within the run",
+            ),
+            (
+                self.uplink.is_none_or(|line| {
+                    line.times_budget > 0.0 && (0.0..=60_000.0).contains(&line.queue_ms) && share(line.share)
+                }),
+                "uplink",
+                "above 0 times the budget, its queue from 0 to 60000 ms, its share from 0 to 1",
+            ),
+            (
+                self.flash.iter().all(|flash| self.is_flash_good(flash)),
+                "flash",
+                "within the run, from 1 to 5000000 joins",
+            ),
             (
                 self.ramp_s >= 0.0 && self.ramp_s <= self.settle_s + self.seconds,
                 "ramp_s",
                 "from 0 to `settle_s` and `seconds` together",
             ),
+        ]
+    }
+
+    fn checks_of_network(&self) -> Vec<Check> {
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        let sum: f64 = self.upload.iter().map(|class| class.share).sum();
+        vec![
             (share(self.loss), "loss", "a share from 0 to 1"),
             (share(self.loss_bursts), "loss_bursts", "a share from 0 to 1"),
             (
-                self.latency_ms.0 >= 0.5 && self.latency_ms.1 >= self.latency_ms.0,
+                self.latency_ms.0 >= 0.5 && self.latency_ms.1 >= self.latency_ms.0 && self.latency_ms.1 <= 10_000.0,
                 "latency_ms",
-                "[near, far], near at least 0.5",
+                "[near, far], near at least 0.5, far at most 10000",
             ),
             (
                 self.jitter_ms >= 0.0 && self.jitter_ms <= 1_000.0,
@@ -249,7 +339,11 @@ impl Scenario {
                 "from 0 to 1000",
             ),
             ((sum - 1.0).abs() < 1e-6, "upload", "classes whose shares add up to 1"),
-            (self.capacity > 0.0, "capacity", "above 0"),
+            (
+                self.capacity > 0.0 && self.capacity <= 1e4,
+                "capacity",
+                "above 0, at most 10000",
+            ),
             (
                 share(self.unreachable_pairs),
                 "unreachable_pairs",
@@ -257,7 +351,7 @@ impl Scenario {
             ),
             (share(self.leaf_only), "leaf_only", "a share from 0 to 1"),
             (
-                events_fit && self.crash.iter().all(|c| share(c.share)),
+                self.crash.iter().all(|crash| self.is_crash_good(crash)),
                 "crash",
                 "within the run, its share from 0 to 1",
             ),
@@ -267,15 +361,11 @@ impl Scenario {
                 "shares that add up to at most 1",
             ),
             (
-                self.partition.iter().all(|p| share(p.share) && p.for_s > 0.0),
+                self.partition.iter().all(|cut| self.is_partition_good(cut)),
                 "partition",
-                "a share from 0 to 1 for some time",
+                "within the run, a share from 0 to 1 for some time",
             ),
-        ];
-        checks
-            .iter()
-            .find(|(good, _, _)| !good)
-            .map(|(_, field, expected)| (*field, *expected))
+        ]
     }
 
     /// Media time of a chunk.
@@ -286,70 +376,6 @@ impl Scenario {
     /// Bytes of a chunk's payload.
     pub fn payload_bytes(&self) -> usize {
         (f64::from(self.rate_bps) / 8.0 * self.chunk_time().as_secs_f64()).round() as usize
-    }
-
-    /// A small scenario with every parameter drawn from the seed: chaos for a while, then healing.
-    pub fn swarm(seed: u64) -> Scenario {
-        let mut rng = Rng::new(seed ^ 0x5a5a_1234);
-        let mut pick = |options: &[f64]| options[rng.below(options.len())];
-        let listeners = pick(&[3.0, 10.0, 30.0, 60.0, 120.0, 250.0]) as usize;
-        let mut scenario = Scenario {
-            name: format!("swarm {seed}"),
-            listeners,
-            seconds: 45.0,
-            seed,
-            rate_bps: pick(&[32_000.0, 64_000.0, 96_000.0, 128_000.0, 192_000.0, 256_000.0]) as u32,
-            stripes: pick(&[1.0, 2.0, 4.0, 4.0, 4.0, 8.0]) as u8,
-            deadline_s: pick(&[1.0, 2.0, 2.0, 3.0]),
-            host_slots: pick(&[2.0, 4.0, 4.0, 8.0]) as u8,
-            stay_s: pick(&[30.0, 60.0, 120.0, 600.0]),
-            ramp_s: pick(&[0.5, 2.0, 5.0]),
-            loss: pick(&[0.0, 0.005, 0.01, 0.02]),
-            loss_bursts: pick(&[0.0, 0.0, 0.01]),
-            jitter_ms: pick(&[0.0, 3.0, 10.0]),
-            capacity: pick(&[1.0, 1.5, 2.0]),
-            unreachable_pairs: pick(&[0.0, 0.0, 0.1, 0.3]),
-            leaf_only: pick(&[0.0, 0.0, 0.3, 0.5]),
-            drift_ppm: pick(&[0.0, 50.0, 200.0]),
-            heal_s: Some(25.0),
-            ..Scenario::default()
-        };
-        if pick(&[0.0, 1.0]) > 0.0 {
-            let (at_s, share) = (8.0 + pick(&[0.0, 3.0, 6.0]), pick(&[0.1, 0.3, 0.5, 0.7, 0.8]));
-            let neighbours = pick(&[0.0, 0.0, 1.0]) > 0.0;
-            scenario.crash.push(Crash {
-                at_s,
-                share,
-                neighbours,
-            });
-        }
-        if pick(&[0.0, 0.0, 1.0]) > 0.0 {
-            let (at_s, for_s, share) = (10.0, pick(&[3.0, 8.0, 13.0]), pick(&[0.1, 0.3, 0.5]));
-            scenario.partition.push(Partition { at_s, for_s, share });
-        }
-        if pick(&[0.0, 0.0, 1.0]) > 0.0 {
-            let joins = listeners;
-            scenario.flash.push(Flash {
-                at_s: 14.0,
-                joins,
-                over_s: 1.0,
-            });
-        }
-        if pick(&[0.0, 0.0, 0.0, 1.0]) > 0.0 {
-            scenario.host_restart_s = Some(16.0);
-        }
-        let share = pick(&[0.05, 0.1]);
-        match pick(&[0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]) as u8 {
-            1 => scenario.attackers.droppers = share,
-            2 => scenario.attackers.polluters = share,
-            3 => scenario.attackers.replayers = share,
-            4 => scenario.attackers.liars = share,
-            5 => scenario.attackers.flooders = share,
-            6 => scenario.attackers.sybils = share,
-            7 => scenario.attackers.slow = share,
-            _ => {}
-        }
-        scenario
     }
 }
 

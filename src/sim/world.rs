@@ -1,6 +1,7 @@
 //! Virtual time: nodes, what happens to them, and the loop that lets it happen. The nodes are the product's own `Mesh`.
 
 mod faults;
+mod hearing;
 mod people;
 mod traffic;
 
@@ -19,7 +20,7 @@ use crate::sim::ack::Debts;
 use crate::sim::behaviour::Behaviour;
 use crate::sim::hashing::Hashing;
 use crate::sim::invariant::{Violation, Watcher};
-use crate::sim::metrics::{Heard, Metrics};
+use crate::sim::metrics::{ACKNOWLEDGEMENTS, HANDSHAKES, Heard, Metrics, Second};
 use crate::sim::network::{Network, node_of, peer_id};
 use crate::sim::scenario::Scenario;
 use crate::sim::wheel::Wheel;
@@ -28,7 +29,9 @@ use crate::units::{ChannelId, Codec, Epoch, PeerId, Time};
 /// QUIC gives a silent connection up after this long.
 const IDLE_TIMEOUT_US: u64 = 10_000_000;
 /// A dial that nobody answers.
-const DIAL_TIMEOUT_US: u64 = 3_000_000;
+const DIAL_TIMEOUT_US: u64 = 5_000_000;
+/// Who hears nothing is given fresh addresses after this long, again and again, as a directory or the DHT would.
+const LOOK_UP_US: u64 = 5_000_000;
 /// A QUIC handshake with raw public keys, both ways: two padded initial packets, the server's flight, the client's end, IP
 /// and UDP headers.
 const HANDSHAKE_BYTES: u64 = 4_000;
@@ -73,6 +76,10 @@ enum Happening {
     Depart {
         node: u32,
     },
+    /// A node that still hears nothing is given addresses again.
+    LookUp {
+        node: u32,
+    },
     Fault(Fault),
     Attack,
     Audit,
@@ -96,9 +103,11 @@ pub struct SimNode {
     pub heard: Heard,
     /// The earliest timer event on the wheel.
     armed: u64,
-    /// Bytes of the running second, for the budget.
-    second: u32,
-    second_bytes: u32,
+    /// Its playback deadline.
+    pub deadline_us: u64,
+    /// Bytes of the running second, for the budget, and when it was last told to be over it.
+    second: Second,
+    over_at: u64,
     pub payload_sent: u64,
     /// Acknowledgements it owes.
     debts: Debts,
@@ -247,8 +256,7 @@ impl World {
 
     /// Closes all accounts; call once, at the end.
     pub fn finish(&mut self) {
-        self.watcher
-            .check_convergence(&self.nodes, &self.published, self.deadline_us, self.now);
+        self.watcher.check_convergence(&self.nodes, &self.published, self.now);
         for at in 0..self.nodes.len() as u32 {
             if at != 0 {
                 self.close(at);
@@ -283,10 +291,15 @@ impl World {
             Happening::Join => self.join(),
             Happening::Depart { node } => {
                 if self.nodes[node as usize].is_some() && !self.network.healed {
-                    self.vanish(node);
+                    if self.rng.chance(self.scenario.graceful) {
+                        self.leave(node);
+                    } else {
+                        self.vanish(node);
+                    }
                     self.wheel.push(self.now, Happening::Join);
                 }
             }
+            Happening::LookUp { node } => self.look_up(node),
             Happening::Fault(fault) => self.fault(fault),
             Happening::Measure => {
                 self.metrics.begin();
@@ -301,7 +314,8 @@ impl World {
             }
             Happening::Attack => self.attack(),
             Happening::Audit => {
-                self.watcher.audit(&self.nodes, self.scenario.stripes, self.now);
+                self.watcher
+                    .audit(&self.nodes, &self.network, self.scenario.stripes, self.now);
                 let every = if self.living.len() > 20_000 {
                     5_000_000
                 } else {
@@ -339,56 +353,6 @@ impl World {
 
     fn violate(&mut self, node: u32, violation: Violation) {
         self.watcher.violate(self.now, node, violation);
-    }
-
-    fn told(&mut self, at: u32, event: Event) {
-        match event {
-            // The host hears itself at once; it is no listener.
-            Event::Chunk(_) if at == 0 => {}
-            Event::Chunk(chunk) => {
-                let base = self.epochs[chunk.epoch.0 as usize - 1];
-                self.on_arrival(at, base + chunk.seq.0, chunk.hops);
-            }
-            Event::ParentChanged { .. } => self.metrics.parent_switches += 1,
-            Event::Session(_) | Event::OffAir { .. } | Event::AnotherHost { .. } | Event::Observed { .. } => {}
-            Event::Banned { peer, reason } => {
-                let (by, of) = (&self.nodes[at as usize], &self.nodes[node_of(&peer) as usize]);
-                let honest = |node: &Option<Box<SimNode>>| node.as_ref().is_some_and(|node| node.behaviour.is_honest());
-                if honest(by) && honest(of) {
-                    self.violate(at, Violation::HonestBanned { reason });
-                }
-            }
-        }
-    }
-
-    fn on_arrival(&mut self, at: u32, chunk: u64, hops: u8) {
-        let published = self.published[chunk as usize];
-        let Some(node) = &mut self.nodes[at as usize] else {
-            return;
-        };
-        if !node.behaviour.counts() {
-            return;
-        }
-        self.metrics.needed += 1;
-        let in_time = self.now <= published + self.deadline_us;
-        let before = node.heard.first;
-        let started = node.heard.on_chunk(chunk, in_time, self.run, self.now);
-        if let Some(first) = started {
-            self.metrics.startup.add(self.now - node.heard.joined_us);
-            for number in first..=node.heard.highest {
-                if node.heard.has(number) {
-                    self.metrics.count_in_time(number);
-                }
-            }
-        } else if before.is_some_and(|first| chunk >= first) {
-            if in_time {
-                self.metrics.count_in_time(chunk);
-            }
-            if published >= node.heard.started_us {
-                self.metrics.lag.add(self.now - published);
-                self.metrics.hops.add(u64::from(hops));
-            }
-        }
     }
 
     fn publish(&mut self) {

@@ -14,6 +14,9 @@ use crate::units::{Seq, Time};
 /// Pause after each refusal of a want, longer from one to the next.
 const LACK_PAUSE: Duration = Duration::from_millis(30);
 
+/// Chunks beyond the newest that a neighbour may be ahead of us; what lies further is not held for anybody.
+const HOLD_AHEAD: u64 = 64;
+
 impl Mesh {
     /// Asks for every chunk whose time has come, each of one neighbour.
     pub(super) fn ask(&mut self, now: Time) {
@@ -29,13 +32,12 @@ impl Mesh {
                 return false;
             }
             if want.due <= now {
-                let tokens = want.tries > 0 || self.repair.allowance.take(1.0, now);
-                match self.whom_to_ask(want, now).filter(|_| tokens) {
-                    Some(at) => {
+                match self.whom_to_ask(want, now) {
+                    Some(at) if self.repair.allowance.take(1.0, now) => {
                         want.ask(self.members.list[at].key, now + config.repair_retry);
                         add_to_batch(&mut batches, at, want.seq);
                     }
-                    None => want.due = now + config.repair_retry / 2,
+                    Some(_) | None => want.due = now + config.repair_retry / 2,
                 }
             }
             next = next.min(want.due);
@@ -101,11 +103,11 @@ impl Mesh {
                 Some(chunk) if self.slots > 0 && self.may_spend(chunk.payload.len(), now) => {
                     let age = now.since(self.playback.published(seq, self.chunk_time()));
                     let hops = self.hops_of(seq.stripe(self.stripe_count()).0);
-                    self.pass_on(at, &chunk, hops, age, true, now);
-                    true
+                    self.pass_on(at, &chunk, hops, age, true, now)
                 }
                 Some(_) => false,
                 None if self.slots == 0 || self.is_source || self.window.is_past(seq) => false,
+                None if seq.0 > self.window.newest().0 + HOLD_AHEAD => false,
                 None => self.repair.hold(seq, key, now + self.config.repair_hold),
             };
             if !served {

@@ -158,9 +158,7 @@ impl Mesh {
         }
         let rank = |n: &crate::mesh::member::Neighbour| {
             let interior = n.key.home(stripes) == stripe;
-            n.child
-                .as_ref()
-                .map_or(0, |child| if interior { child.slots } else { 0 })
+            if interior { n.slots() } else { 0 }
         };
         let children = self.members.list.iter().enumerate();
         let (victim, weakest) = children
@@ -206,15 +204,14 @@ impl Mesh {
         neighbour.leaving &= !bit(stripe);
         let child = neighbour.child.get_or_insert_with(|| {
             Box::new(Child {
-                slots: attach.slots,
                 alive: now,
                 acknowledged: Seq(0),
                 below: None,
                 leave_by: now,
             })
         });
-        child.slots = attach.slots;
         child.alive = now;
+        neighbour.load.slots = attach.slots;
         let stripe_id = Stripe(stripe);
         let accept = Message::Accept {
             stripe: stripe_id,
@@ -326,12 +323,15 @@ impl Mesh {
     }
 
     pub(super) fn on_status(&mut self, at: usize, status: Status, now: Time) {
+        let newest = self.window.newest();
         let neighbour = &mut self.members.list[at];
         neighbour.load = status.load;
         let stray = status.fed & !neighbour.fed;
         if let Some(child) = neighbour.child.as_mut() {
-            if status.progress > child.acknowledged || status.fed == 0 {
-                child.acknowledged = status.progress;
+            // A number beyond all there are belongs to an older session, or is made up.
+            let grew = status.progress > child.acknowledged && status.progress <= newest;
+            if grew || status.fed == 0 {
+                child.acknowledged = if grew { status.progress } else { child.acknowledged };
                 child.alive = now;
             }
             child.below = status.below;

@@ -59,7 +59,9 @@ impl Mesh {
             self.dial(&host, now);
             return;
         }
-        let home = |record: &&Arc<PeerRecord>| Key::of(&record.peer).home(count) == stripe && !record.host;
+        let home = |record: &&Arc<PeerRecord>| {
+            Key::of(&record.peer).home(count) == stripe && !self.members.is_host(&record.peer)
+        };
         let pick = found
             .iter()
             .find(home)

@@ -7,40 +7,27 @@ use bytes::Bytes;
 
 use super::{Mesh, Phase, bit};
 use crate::limits::CHUNK_PAYLOAD_MAX_BYTES;
-use crate::mesh::budget::{self, NO_ROOM_WAIT};
+use crate::mesh::budget;
 use crate::mesh::chunk::SignedChunk;
 use crate::mesh::member::Neighbour;
 use crate::mesh::record::Key;
 use crate::mesh::session::Session;
 use crate::mesh::timer::Timer;
-use crate::mesh::wire::{Attach, CHUNK_HEADER_BYTES, Message, Pushed};
+use crate::mesh::wire::{CHUNK_HEADER_BYTES, Message, Pushed};
 use crate::mesh::{Delivery, Event, OffAirReason};
 use crate::units::{Seq, Time};
 
-/// The past of a stripe on its way to a new child, oldest first.
-#[derive(Clone, Debug)]
-pub(super) struct Burst {
-    pub to: Key,
-    pub stripe: u8,
-    next: u64,
-    /// The first chunk that was pushed the usual way.
-    end: u64,
-    due: Time,
-}
-
-/// Bursts under way at one node; a request beyond it is fed from now on and repairs the rest.
-const BURSTS_MAX: usize = 96;
 /// Chunks older than this are of somebody's past: a burst or a late repair.
 const LIVE_AGE: Duration = Duration::from_millis(600);
 /// Beyond the deadline, after which a chunk is sent to nobody; ages are estimates, and D + 1 s is the limit.
 const OLD: Duration = Duration::from_millis(800);
-/// Shares of the budget up to which bursts and repairs may fill a second. A second may take 1.1 budgets; repairs keep the
-/// more of it, for they are sooner too late.
-const BURST_SHARE: f64 = 1.0;
-const REPAIR_SHARE: f64 = 1.08;
+/// Chunks older than this serve no deadline there is; who sends them means no good.
+const LONG_AGO: Duration = Duration::from_secs(20);
+/// Share of the budget up to which repairs may fill a second, which may take 1.1 budgets with all that is not counted here.
+const REPAIR_SHARE: f64 = 1.0;
 /// A watch happens at least this often while chunks flow; arrivals watch, too.
 const WATCH_MIN: Duration = Duration::from_millis(40);
-/// Chunks too old or of other sessions that one neighbour may send before it counts as nonsense.
+/// Hops that are believed.
 const HOPS_LIMIT: u8 = 64;
 
 impl Mesh {
@@ -51,7 +38,9 @@ impl Mesh {
         let seq = Seq(self.next_seq);
         self.next_seq += 1;
         let chunk = SignedChunk::sign(self.channel, self.epoch(), seq, payload, self.crypto.as_ref());
-        self.playback.on_chunk(seq, Duration::ZERO, self.chunk_time(), now);
+        let stripe = seq.stripe(self.stripe_count()).0;
+        let chunk_time = self.chunk_time();
+        self.playback.on_chunk(seq, stripe, now, chunk_time, None, now);
         self.take(chunk, 0, Duration::ZERO, None, now);
         self.watch_if_due(now);
     }
@@ -71,21 +60,27 @@ impl Mesh {
             return self.strike(at, "chunks of another session", now);
         }
         let seq = chunk.seq;
-        if self.window.has(seq) {
+        // A copy of what we hold is as good as verified; nothing else counts for anything before it is.
+        if self.window.get(seq).is_some_and(|held| **held == *chunk) {
             self.totals.duplicates += 1;
-            self.note_push(at, seq, false, now);
-            return;
+            return self.note_push(at, seq, false, now);
         }
         if self.window.is_past(seq) {
-            self.note_push(at, seq, false, now);
-            return self.strike(at, "chunks of long ago", now);
+            // One with a longer deadline passes on what is too old for us; nobody's deadline is that long.
+            if now.since(self.playback.published(seq, session.chunk_time)) > LONG_AGO {
+                self.strike(at, "chunks of long ago", now);
+            }
+            return;
         }
         if !self.crypto.verify_chunk(&session.signing_key, self.channel, &chunk) {
             let peer = self.members.list[at].peer;
             return self.ban(peer, "a chunk the host did not sign", now);
         }
+        if self.window.has(seq) {
+            return self.strike(at, "two chunks of one number", now);
+        }
         self.totals.payload_received_bytes += chunk.payload.len() as u64;
-        let age = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way();
+        let claimed = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way();
         let hops = pushed.hops.min(HOPS_LIMIT);
         if let Some(want) = self.repair.close(seq) {
             self.totals.repaired += 1;
@@ -94,7 +89,14 @@ impl Mesh {
                 neighbour.met = neighbour.met.saturating_add(1);
             }
         }
-        self.playback.on_chunk(seq, age, session.chunk_time, now);
+        let stripe = seq.stripe(session.stripes).0;
+        // What arrives cannot be younger than its way here is long; that the best way is longer than that, nobody need believe.
+        let trust = (self.config.deadline / 2).as_micros() as i64;
+        let bounds = self.best_offset().0.map(|best| (best - trust, best));
+        let published = now - claimed;
+        self.playback
+            .on_chunk(seq, stripe, published, session.chunk_time, bounds, now);
+        let age = now.since(self.playback.published(seq, session.chunk_time));
         self.fresh_at = now;
         self.told_silent = false;
         let from = self.members.list[at].key;
@@ -149,7 +151,8 @@ impl Mesh {
         self.tell(Event::Chunk(Arc::new(chunk)));
     }
 
-    /// Sends a chunk; `extra` when it is not part of the steady feeding that slots account for.
+    /// Sends a chunk unless it is too old for anybody; `extra` when it is not part of the steady feeding that slots account
+    /// for.
     pub(super) fn pass_on(
         &mut self,
         at: usize,
@@ -158,9 +161,9 @@ impl Mesh {
         age: Duration,
         extra: bool,
         now: Time,
-    ) {
+    ) -> bool {
         if age > self.config.deadline + OLD {
-            return;
+            return false;
         }
         self.totals.payload_sent_bytes += chunk.payload.len() as u64;
         let pushed = Pushed {
@@ -175,17 +178,11 @@ impl Mesh {
             self.upload.feed(bytes, now);
         }
         self.send(at, Message::Chunk(pushed), Delivery::Datagram, now);
-    }
-
-    /// Whether a burst will bring this chunk to a child anyway.
-    fn is_in_burst(&self, to: Key, stripe: u8, seq: Seq) -> bool {
-        let covers =
-            |burst: &Burst| burst.to == to && burst.stripe == stripe && (burst.next..burst.end).contains(&seq.0);
-        self.bursts.iter().any(covers)
+        true
     }
 
     /// Bytes a second that the children are owed.
-    fn feeding(&self, now: Time) -> u64 {
+    pub(super) fn feeding(&self, now: Time) -> u64 {
         let alive = |n: &&Neighbour| {
             n.child
                 .as_ref()
@@ -337,7 +334,10 @@ impl Mesh {
             state.deviation_us = deviation;
         }
         let first = newest.saturating_sub(newest % count) + u64::from(stripe);
-        let mut expect = state.expect.unwrap_or(first);
+        let oldest = self.window.oldest().0;
+        // After a jump, what lies before the window is not looked at one by one.
+        let skipped = oldest.saturating_sub(state.expect.unwrap_or(first)) / count * count;
+        let mut expect = state.expect.unwrap_or(first) + skipped;
         let margin = state.margin(&self.config);
         let live = newest + count * 2;
         loop {
@@ -365,76 +365,6 @@ impl Mesh {
             best.map(|state| state.offset_us),
             best.map_or(0, |state| state.deviation_us),
         )
-    }
-
-    /// Sends a new child what it misses of a stripe: from a number on, or as much of the past as it has a use for.
-    pub(super) fn start_burst(&mut self, at: usize, stripe: u8, attach: &Attach, now: Time) {
-        let Some(session) = self.session.clone() else { return };
-        if self.window.is_empty() {
-            return;
-        }
-        let count = u64::from(session.stripes);
-        let wanted = attach.from.map_or(0, |seq| seq.0).max(self.window.oldest().0);
-        let end = self.window.newest().0 + 1;
-        let young = |seq: u64| now.since(self.playback.published(Seq(seq), session.chunk_time));
-        let limit = match attach.from {
-            Some(_) => self.config.deadline,
-            None => self.config.join_past.min(attach.past),
-        };
-        let mut next = wanted + (u64::from(stripe) + count - wanted % count) % count;
-        while next < end && young(next) > limit {
-            next += count;
-        }
-        if next >= end || self.bursts.len() >= BURSTS_MAX {
-            return;
-        }
-        let to = self.members.list[at].key;
-        self.bursts.retain(|burst| burst.to != to || burst.stripe != stripe);
-        self.bursts.push(Burst {
-            to,
-            stripe,
-            next,
-            end,
-            due: now,
-        });
-        self.pace_bursts(now);
-    }
-
-    /// Sends the next chunk of each burst that is due and sets the timer for the rest.
-    pub(super) fn pace_bursts(&mut self, now: Time) {
-        let step = self.round() / self.config.join_speed.max(1);
-        let count = u64::from(self.stripe_count().max(1));
-        let mut bursts = std::mem::take(&mut self.bursts);
-        bursts.retain_mut(|burst| {
-            if burst.due > now {
-                return true;
-            }
-            let Some(at) = self.members.by_key(burst.to) else {
-                return false;
-            };
-            while burst.next < burst.end {
-                let Some(chunk) = self.window.get(Seq(burst.next)).cloned() else {
-                    burst.next += count;
-                    continue;
-                };
-                let bytes = chunk.payload.len() + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
-                if !self.upload.has_room(bytes, self.feeding(now), BURST_SHARE, now) {
-                    burst.due = now + NO_ROOM_WAIT;
-                    return true;
-                }
-                let age = now.since(self.playback.published(chunk.seq, self.chunk_time()));
-                let hops = self.hops_of(burst.stripe);
-                self.pass_on(at, &chunk, hops, age, true, now);
-                burst.next += count;
-                burst.due = now + step;
-                break;
-            }
-            burst.next < burst.end
-        });
-        if let Some(due) = bursts.iter().map(|burst| burst.due).min() {
-            self.timers.by(Timer::Burst, due);
-        }
-        self.bursts = bursts;
     }
 
     /// Hops of a stripe from the host to this node.

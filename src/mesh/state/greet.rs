@@ -33,6 +33,7 @@ impl Mesh {
         }
         let max = self.config.neighbours_max;
         let Some(at) = self.members.add(peer, remote, dialled, max, now) else {
+            self.show_others(peer, now);
             let reason = CloseReason::Done;
             return self.out.push_back(Output::Disconnect { peer, reason });
         };
@@ -43,13 +44,35 @@ impl Mesh {
         }
     }
 
+    /// A full house names others before it closes: who came by the host's own link knows nobody else.
+    fn show_others(&mut self, to: PeerId, now: Time) {
+        let most = if self.may_spend(CONTROL_MESSAGE_MAX_BYTES, now) {
+            RECORDS_MAX
+        } else {
+            1
+        };
+        let others = self.members.sample(most, &to, &mut self.rng);
+        let message = Message::Bye { others };
+        let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+        self.upload.charge(bytes, now);
+        self.totals.sent_bytes += bytes as u64;
+        let delivery = Delivery::Reliable;
+        self.out.push_back(Output::Send { to, message, delivery });
+    }
+
     fn greet(&mut self, at: usize, now: Time) {
         self.renew_load();
-        let load = self.load;
         let neighbour = &mut self.members.list[at];
         if std::mem::replace(&mut neighbour.greeted, true) {
             return;
         }
+        self.say_hello(at, now);
+    }
+
+    /// Says who we are, or that it has changed: a newcomer does not know its own room before it knows the session.
+    pub(super) fn say_hello(&mut self, at: usize, now: Time) {
+        let load = self.load;
+        let neighbour = &self.members.list[at];
         let hello = Hello {
             version: VERSION,
             epoch: self
@@ -73,7 +96,8 @@ impl Mesh {
             return self.drop_peer(peer, CloseReason::Done, now);
         }
         let max = self.config.passive_max;
-        self.members.learn(&hello.record, max, &mut self.rng);
+        let key = self.members.list[at].key;
+        self.members.learn(&hello.record, key, max, &mut self.rng);
         let neighbour = &mut self.members.list[at];
         let is_first = neighbour.record.is_none();
         neighbour.load = hello.load;
@@ -183,12 +207,7 @@ impl Mesh {
         self.farewell = None;
         self.phase = Phase::Running;
         self.audience = None;
-        for neighbour in &mut self.members.list {
-            neighbour.feeds = 0;
-            neighbour.fed = 0;
-            neighbour.leaving = 0;
-            neighbour.child = None;
-        }
+        self.members.begin_session(session.host);
         if self.is_source {
             for stripe in &mut self.stripes {
                 stripe.path = Some(Arc::from([self.key].as_slice()));
@@ -253,7 +272,7 @@ impl Mesh {
 
     /// Verifies and keeps records; false when one was forged and its sender is gone.
     pub(super) fn learn(&mut self, at: usize, records: &[Arc<PeerRecord>], now: Time) -> bool {
-        let peer = self.members.list[at].peer;
+        let (peer, key) = (self.members.list[at].peer, self.members.list[at].key);
         for record in records {
             if record.peer == self.me || self.standing.is_banned(&record.peer, now) || self.members.knows(record) {
                 continue;
@@ -262,7 +281,7 @@ impl Mesh {
                 self.ban(peer, "a forged record", now);
                 return false;
             }
-            self.members.learn(record, self.config.passive_max, &mut self.rng);
+            self.members.learn(record, key, self.config.passive_max, &mut self.rng);
         }
         true
     }
@@ -308,7 +327,9 @@ impl Mesh {
         let peer = self.members.list[at].peer;
         let fed_us = self.members.list[at].feeds != 0;
         if self.learn(at, others, now) {
-            if fed_us {
+            if self.stripes.is_empty() {
+                self.dial_hints(others, OTHERS_MAX, now);
+            } else if fed_us {
                 self.dial_hints(others, 1, now);
             }
             self.drop_peer(peer, CloseReason::Done, now);

@@ -2,6 +2,7 @@
 
 mod ask;
 mod attach;
+mod burst;
 mod choose;
 mod dial;
 mod flow;
@@ -40,6 +41,8 @@ use crate::units::{ChannelId, Epoch, PeerId, Time};
 
 /// Strikes after which a neighbour that talks nonsense is banned.
 const STRIKES_MAX: u8 = 20;
+/// Seconds after which one of them is forgotten: a slip now and then is no attack.
+const STRIKE_FORGIVEN_S: u64 = 5;
 
 /// One node's part in one channel.
 ///
@@ -68,7 +71,7 @@ pub struct Mesh {
     stripes: Vec<StripeState>,
     window: Window,
     repair: Repair,
-    bursts: Vec<flow::Burst>,
+    bursts: Vec<burst::Burst>,
     standing: Standing,
     playback: Playback,
     /// Child links the budget admits.
@@ -159,7 +162,7 @@ impl Mesh {
         let mut timers = Timers::default();
         let period_us = config.status_every.as_micros() as usize;
         timers.set(Timer::Status, now + Duration::from_micros(rng.below(period_us) as u64));
-        let record = PeerRecord::sign(me, 0, 0, false, Vec::new(), crypto.as_ref());
+        let record = PeerRecord::sign(me, 0, 0, Vec::new(), crypto.as_ref());
         Mesh {
             upload: Upload::new(config.upload_bps),
             upload_bps: config.upload_bps,
@@ -394,7 +397,12 @@ impl Mesh {
     /// Counts nonsense; enough of it is a ban.
     fn strike(&mut self, at: usize, reason: &'static str, now: Time) {
         let neighbour = &mut self.members.list[at];
-        neighbour.strikes += 1;
+        let forgiven = now.since(neighbour.struck).as_secs() / STRIKE_FORGIVEN_S;
+        neighbour.strikes = neighbour
+            .strikes
+            .saturating_sub(u8::try_from(forgiven).unwrap_or(u8::MAX))
+            + 1;
+        neighbour.struck = now;
         if neighbour.strikes >= STRIKES_MAX {
             let peer = neighbour.peer;
             self.ban(peer, reason, now);
@@ -414,24 +422,39 @@ impl Mesh {
             upload_bps: self.upload_bps,
             ..(*self.config).clone()
         };
-        let budgeted = budget::slots(&config, session.bitrate_bps, session.chunk_time, session.stripes);
-        self.slots = if self.is_source {
-            (self.config.host_slots.max(1) * session.stripes).min(budgeted.max(session.stripes))
+        let links = budget::links(&config, session.bitrate_bps, session.chunk_time, session.stripes);
+        let most = if self.is_source {
+            let asked = u32::from(self.config.host_slots.max(1)) * u32::from(session.stripes);
+            asked.min(links.max(u32::from(session.stripes)))
         } else {
-            budgeted
+            links.min(u32::from(self.config.slots_max))
         };
+        self.slots = u8::try_from(most).unwrap_or(u8::MAX);
         self.renew_record(now);
         self.shed(now);
     }
 
     fn renew_record(&mut self, now: Time) {
-        let serial = (now.0 / 1_000_000) as u32;
-        let serial = serial.max(self.record.serial + 1);
-        let addrs = self.own_addrs.clone();
-        let (host, crypto) = (self.is_source, self.crypto.as_ref());
-        self.record = PeerRecord::sign(self.me, serial, self.slots, host, addrs, crypto);
-        if self.is_source {
-            self.members.host = None;
+        // Seconds of the calendar: the key outlives the process, and what it says later must count as newer.
+        let unix_s = self.config.unix_at_origin_s + now.0 / 1_000_000;
+        let serial = u32::try_from(unix_s).unwrap_or(u32::MAX);
+        let serial = serial.max(self.record.serial.saturating_add(1));
+        let record = PeerRecord::sign(
+            self.me,
+            serial,
+            self.slots,
+            self.own_addrs.clone(),
+            self.crypto.as_ref(),
+        );
+        let is_new = record.slots != self.record.slots || record.addrs != self.record.addrs;
+        self.record = record;
+        if is_new {
+            self.renew_load();
+            for at in 0..self.members.list.len() {
+                if self.members.list[at].greeted {
+                    self.say_hello(at, now);
+                }
+            }
         }
     }
 }

@@ -40,7 +40,8 @@ impl Mesh {
             } else {
                 self.audience.map(|audience| u64::from(audience.listeners))
             },
-            downstream: u64::from(below.listeners + below.relays).saturating_sub(u64::from(!self.is_source)),
+            downstream: (u64::from(below.listeners) + u64::from(below.relays))
+                .saturating_sub(u64::from(!self.is_source)),
             continuity_mean: self.audience.map(|audience| f64::from(audience.mean_ppm) / 1e6),
             continuity_worst: self.audience.map(|audience| f64::from(audience.worst_ppm) / 1e6),
             sent_bytes: self.totals.sent_bytes,
@@ -128,6 +129,11 @@ impl Mesh {
     /// Everybody this node is connected to.
     pub fn neighbour_ids(&self) -> impl Iterator<Item = PeerId> + '_ {
         self.members.list.iter().map(|n| n.peer)
+    }
+
+    /// The addresses of all records it keeps of peers that are no neighbours.
+    pub fn known_addrs(&self) -> impl Iterator<Item = std::net::SocketAddr> + '_ {
+        self.members.passive_addrs()
     }
 
     /// Whether it is connected to this peer.

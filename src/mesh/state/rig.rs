@@ -44,11 +44,12 @@ pub fn channel_key() -> SigningKey {
     SigningKey::from_bytes(&[77; 32])
 }
 
-pub fn session_of(epoch: u64, stripes: u8, session_key: &SigningKey) -> Session {
+pub fn session_of(epoch: u64, host: PeerId, stripes: u8, session_key: &SigningKey) -> Session {
     Session {
         channel: ChannelId([0; 32]),
         epoch: Epoch(epoch),
         signing_key: session_key.verifying_key().to_bytes(),
+        host,
         stripes,
         chunk_time: Duration::from_millis(60),
         codec: Codec::Opus,
@@ -79,8 +80,8 @@ impl Rig {
     pub fn host(&mut self, epoch: u64, stripes: u8, config: Config) -> usize {
         let n = self.nodes.len();
         let session_key = SigningKey::from_bytes(&[200 + n as u8; 32]);
-        let session = session_of(epoch, stripes, &session_key);
-        let (peer, crypto) = keys(n, Some(session_key));
+        let (peer, crypto) = keys(n, Some(session_key.clone()));
+        let session = session_of(epoch, peer, stripes, &session_key);
         let mesh = Mesh::source(config, peer, session, crypto, n as u64, self.now);
         self.publishing.push(n);
         self.place(mesh, peer)
@@ -90,8 +91,8 @@ impl Rig {
     pub fn restart_host(&mut self, epoch: u64, addr: SocketAddr) -> usize {
         let at = self.nodes.len();
         let session_key = SigningKey::from_bytes(&[150; 32]);
-        let session = session_of(epoch, 4, &session_key);
-        let (peer, crypto) = keys(0, Some(session_key));
+        let (peer, crypto) = keys(0, Some(session_key.clone()));
+        let session = session_of(epoch, peer, 4, &session_key);
         let mesh = Mesh::source(Config::default(), peer, session, crypto, 99, self.now);
         self.nodes[0].peer = PeerId([0; 32]);
         self.place(mesh, peer);

@@ -17,8 +17,7 @@ impl Mesh {
         let count = self.stripe_count().max(1);
         let ours = if self.is_source { fed } else { fed & bit(self.home()) };
         let interior = ours & bit(n.key.home(count)) != 0;
-        let slots = n.child.as_ref().map_or(0, |child| child.slots);
-        (ours != 0).then_some(if interior { slots } else { 0 })
+        (ours != 0).then_some(if interior { n.slots() } else { 0 })
     }
 
     /// Now and then tells the strongest child that our own parent has a place for it: strong nodes rise, and the tree stays

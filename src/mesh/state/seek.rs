@@ -7,7 +7,7 @@ use super::{Mesh, Phase, bit, stripes_of};
 use crate::mesh::record::{Key, PeerRecord};
 use crate::mesh::stripe::{Candidate, Unrest};
 use crate::mesh::timer::Timer;
-use crate::mesh::wire::{Attach, Message, Need, Path, Reason};
+use crate::mesh::wire::{Attach, HOPS_MAX, Message, Need, Path, Reason};
 use crate::mesh::{Delivery, Event};
 use crate::units::{Seq, Stripe, Time};
 
@@ -198,7 +198,10 @@ impl Mesh {
         }
         let asked = state.has_asked(key);
         state.asked.retain(|(other, _)| *other != key);
-        let is_loop = path.contains(&self.key) || path.is_empty() || self.members.list[at].fed & bit != 0;
+        let is_loop = path.contains(&self.key)
+            || path.is_empty()
+            || path.len() >= HOPS_MAX
+            || self.members.list[at].fed & bit != 0;
         let wanted = self.need(stripe.0, now).is_some() && (asked || self.window.is_empty());
         if is_loop || !wanted || self.phase != Phase::Running {
             if is_loop {
@@ -321,7 +324,7 @@ impl Mesh {
         };
         if let Some(candidate) = state.candidate.as_mut().filter(|candidate| candidate.key == key) {
             // One that has lost its own way, or hangs below us, is no candidate any more.
-            if path.is_empty() || path.contains(&self.key) {
+            if path.is_empty() || path.contains(&self.key) || path.len() >= HOPS_MAX {
                 state.candidate = None;
                 state.shun(key, now + self.config.refusal_backoff, now);
                 return self.detach_from(key, stripe.0, now);
@@ -332,8 +335,8 @@ impl Mesh {
         if state.parent != Some(key) {
             return;
         }
-        if path.contains(&self.key) {
-            // A loop that two moves at once have closed: we are the one who opens it.
+        if path.contains(&self.key) || path.len() >= HOPS_MAX {
+            // A loop that two moves at once have closed, or a way with no place left for us: we are the one who opens it.
             self.detach_from(key, stripe.0, now);
             self.lose_parent(stripe.0, key, now);
             self.stripes[usize::from(stripe.0)].shun(key, now + self.config.refusal_backoff, now);

@@ -18,6 +18,8 @@ const AUDIENCE_EVERY: Duration = Duration::from_secs(3);
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Times more spares at the host.
 const ROOT_SPARES: usize = 3;
+/// Half seconds, on average, between two dials of a spare by one who has some.
+const SPARE_CHANCE: usize = 12;
 /// A spare above the maximum is kept this long, for it may be about to attach.
 const SPARE_GRACE: Duration = Duration::from_secs(5);
 
@@ -231,20 +233,23 @@ impl Mesh {
         // Whoever stands by at the host is a root when all others of a stripe are gone.
         let times = if self.is_source { ROOT_SPARES } else { 1 };
         let short = mine + pending < self.config.spares_dialled * times;
-        if short && !self.stripes.is_empty() {
+        // One by one: spares become parents and are let go by the other side, and each new one costs a handshake.
+        let now_and_then = mine == 0 || self.is_source || self.rng.below(SPARE_CHANCE) == 0;
+        if short && now_and_then && !self.stripes.is_empty() {
             self.dial_spare(now);
         }
-        if spares.len() > self.config.spares_max * times {
-            let extra = spares.iter().copied().rfind(|at| {
-                let n = &self.members.list[*at];
-                now.since(n.since) > SPARE_GRACE && (!n.dialled || mine > self.config.spares_dialled) && !n.is_host()
-            });
-            if let Some(at) = extra {
-                let peer = self.members.list[at].peer;
-                let others = self.members.sample(3, &peer, &mut self.rng);
+        let extra = spares.len().saturating_sub(self.config.spares_max * times);
+        let may_go = spares.iter().rev().filter(|at| {
+            let n = &self.members.list[**at];
+            now.since(n.since) > SPARE_GRACE && (!n.dialled || mine > self.config.spares_dialled)
+        });
+        let gone: Vec<_> = may_go.take(extra).map(|at| self.members.list[*at].peer).collect();
+        for peer in gone {
+            let others = self.members.sample(3, &peer, &mut self.rng);
+            if let Some(at) = self.members.find(&peer) {
                 self.send(at, Message::Bye { others }, Delivery::Reliable, now);
-                self.drop_peer(peer, CloseReason::Done, now);
             }
+            self.drop_peer(peer, CloseReason::Done, now);
         }
     }
 
@@ -255,7 +260,9 @@ impl Mesh {
         for neighbour in self.members.list.iter().filter(|n| n.slots() > 0) {
             have[usize::from(neighbour.key.home(count))] += 1;
         }
-        let found = self.members.candidates(&mut self.rng, |record| !record.host);
+        let found = self
+            .members
+            .candidates(&mut self.rng, |record| !self.members.is_host(&record.peer));
         let home = |record: &PeerRecord| crate::mesh::record::Key::of(&record.peer).home(count);
         let best = found
             .iter()

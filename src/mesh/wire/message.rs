@@ -11,7 +11,7 @@ use crate::units::{Epoch, Seq, Stripe};
 
 /// The protocol spoken here.
 pub const VERSION: u8 = 1;
-/// Hops from the host to the deepest node; a tree of fan-out 3 reaches a million in 13.
+/// Nodes on the longest way, the host and the deepest node included; a tree of fan-out 3 reaches a million in 13.
 pub const HOPS_MAX: usize = 24;
 /// Records in one message: five of the largest take 180 bytes each and fit a control message.
 pub const RECORDS_MAX: usize = 5;

@@ -1,6 +1,7 @@
 //! What goes wrong on purpose, and attackers that act on their own account.
 
 use super::*;
+use crate::sim::network::CAMPUS_NET;
 
 impl World {
     pub(super) fn fault(&mut self, fault: Fault) {
@@ -25,9 +26,9 @@ impl World {
         let mut victims: Vec<u32> = self.living.iter().copied().filter(|node| *node != 0).collect();
         let count = (victims.len() as f64 * crash.share) as usize;
         if crash.neighbours {
-            victims.sort_by_key(|node| self.network.sites[*node as usize].net);
-            let start = self.rng.below(victims.len() - count + 1);
-            victims = victims[start..start + count].to_vec();
+            victims.retain(|node| self.network.sites[*node as usize].net == CAMPUS_NET);
+            let count = (victims.len() as f64 * crash.share) as usize;
+            victims.truncate(count);
         } else {
             for at in 0..count {
                 let other = at + self.rng.below(victims.len() - at);
@@ -115,6 +116,7 @@ impl World {
                 | Behaviour::Dropper
                 | Behaviour::Polluter
                 | Behaviour::Liar
+                | Behaviour::Inflater
                 | Behaviour::Sybil
                 | Behaviour::Slow => {}
             }

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Who has heard nothing for this long has not started.
+const NEVER_S: f64 = 2.0;
+
 impl World {
     pub(super) fn host_on_air(&mut self) {
         self.epochs.push(self.published.len() as u64);
@@ -16,6 +19,7 @@ impl World {
             channel: self.channel,
             epoch: Epoch(epoch),
             signing_key: key,
+            host: me,
             stripes: self.scenario.stripes,
             chunk_time: Duration::from_micros(self.chunk_us),
             codec: Codec::Opus,
@@ -60,8 +64,10 @@ impl World {
             peer: me.0,
             session: [0; 32],
         };
+        let deadline_s = self.draw_deadline();
         let config = Config {
             upload_bps: budget,
+            deadline: Duration::from_secs_f64(deadline_s),
             ..(*self.config).clone()
         };
         let local = self.local(node, self.now);
@@ -76,13 +82,38 @@ impl World {
         );
         let via = self.bootstrap(node);
         self.place(node, mesh, behaviour);
+        if let Some(placed) = &mut self.nodes[node as usize] {
+            placed.deadline_us = (deadline_s * 1e6) as u64;
+        }
         self.network_addr_given(node);
         if behaviour.counts() {
             self.metrics.joins += 1;
         }
         let stay = -(1.0 - self.rng.unit()).ln() * self.stay_us;
         self.wheel.push(self.now + stay as u64, Happening::Depart { node });
+        self.wheel.push(self.now + LOOK_UP_US, Happening::LookUp { node });
         self.input(node, Input::AddAddrs { addrs: via });
+    }
+
+    /// One who is fed by nobody looks again for addresses.
+    pub(super) fn look_up(&mut self, node: u32) {
+        let Some(here) = &self.nodes[node as usize] else {
+            return;
+        };
+        let lost = (0..self.scenario.stripes).all(|stripe| !here.mesh.has_path(stripe));
+        self.wheel.push(self.now + LOOK_UP_US, Happening::LookUp { node });
+        if lost {
+            let addrs = self.bootstrap(node);
+            self.input(node, Input::AddAddrs { addrs });
+        }
+    }
+
+    fn draw_deadline(&mut self) -> f64 {
+        let others = &self.scenario.other_deadlines_s;
+        match self.rng.below(others.len() + 1) {
+            0 => self.scenario.deadline_s,
+            n => others[n - 1],
+        }
     }
 
     pub(super) fn place(&mut self, node: u32, mesh: Mesh, behaviour: Behaviour) {
@@ -92,8 +123,9 @@ impl World {
             behaviour,
             heard,
             armed: u64::MAX,
-            second: 0,
-            second_bytes: 0,
+            deadline_us: self.deadline_us,
+            second: Second::default(),
+            over_at: 0,
             payload_sent: 0,
             debts: Debts::default(),
             place: self.living.len() as u32,
@@ -124,6 +156,10 @@ impl World {
     /// A few random members that can be dialled and pass something on, as a directory would name them.
     pub(super) fn bootstrap(&mut self, newcomer: u32) -> Vec<SocketAddr> {
         let mut picked: Vec<u32> = Vec::with_capacity(BOOTSTRAP);
+        if self.rng.chance(self.scenario.by_link) {
+            // A link names the host, and nobody else.
+            return vec![self.network.addr(0)];
+        }
         for _ in 0..20 {
             if picked.len() >= BOOTSTRAP || self.living.is_empty() {
                 break;
@@ -141,6 +177,12 @@ impl World {
             picked.push(0);
         }
         picked.iter().map(|node| self.network.addr(*node)).collect()
+    }
+
+    /// A node says goodbye and is gone.
+    pub(super) fn leave(&mut self, node: u32) {
+        self.input(node, Input::Leave);
+        self.vanish(node);
     }
 
     /// A node is gone without a word.
@@ -168,14 +210,18 @@ impl World {
 
     pub(super) fn close(&mut self, node: u32) {
         let Some(gone) = &self.nodes[node as usize] else { return };
-        let due = self.published.partition_point(|at| at + self.deadline_us <= self.now) as u64;
+        let due = self.published.partition_point(|at| at + gone.deadline_us <= self.now) as u64;
         let seconds = self.now.saturating_sub(gone.heard.joined_us) as f64 / 1e6;
         if gone.behaviour.counts() {
-            if gone.heard.first.is_none() && seconds > 5.0 {
+            if gone.heard.first.is_none() && seconds > NEVER_S {
+                // It waits to this day: the longest start-up there is.
                 self.metrics.never_started += 1;
+                self.metrics.startup.add(u64::MAX);
             }
             let chunks_a_second = 1e6 / self.chunk_us as f64;
-            self.metrics.close(&gone.heard, due.checked_sub(1), chunks_a_second);
+            let host_side = self.is_host_side(node);
+            self.metrics
+                .close(&gone.heard, due.checked_sub(1), chunks_a_second, host_side);
             self.metrics.node_seconds += seconds;
             let budget = self.network.sites[node as usize].budget_bps as f64 / 8.0;
             if seconds > 10.0 && budget > 0.0 {

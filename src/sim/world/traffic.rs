@@ -20,8 +20,7 @@ impl World {
         let round_trip = self.network.latency_us(from, to) as u64 * 2;
         let acknowledged = node.debts.received(from, round_trip, self.now);
         if node.behaviour.is_honest() {
-            self.metrics.sent_bytes += acknowledged;
-            self.metrics.host_bytes += if to == 0 { acknowledged } else { 0 };
+            self.metrics.sent(ACKNOWLEDGEMENTS, acknowledged, to == 0);
         }
         self.input(to, Input::Received { from: peer, message });
     }
@@ -106,21 +105,14 @@ impl World {
         };
         let honest = node.behaviour.is_honest();
         node.payload_sent += payload;
-        let second = (self.now / self.second_us) as u32;
-        if node.second != second {
-            node.second = second;
-            node.second_bytes = 0;
-        }
-        node.second_bytes += bytes as u32;
-        let used = node.second_bytes;
-        let total = bytes as u64 + node.debts.sent(to, self.now);
+        let acknowledged = node.debts.sent(to, self.now);
+        let used = node.second.add(bytes as u64, self.second_us / 16, self.now);
         if honest {
-            self.metrics.sent_bytes += total;
+            self.metrics.sent(ACKNOWLEDGEMENTS, acknowledged, from == 0);
+            self.metrics.sent(traffic_kind(&message), bytes as u64, from == 0);
             self.metrics.sent_payload += payload;
-            if from == 0 {
-                self.metrics.host_bytes += total;
-            }
-            self.check_send(from, to, &message, used, bytes);
+            self.check_budget(from, used);
+            self.check_send(from, to, &message);
         } else {
             self.watcher.note_request(from, to, &message, &self.epochs);
         }
@@ -133,8 +125,25 @@ impl World {
         }
     }
 
-    pub(super) fn check_send(&mut self, from: u32, to: u32, message: &Message, used: u32, bytes: usize) {
+    /// Everything a node sends keeps to its budget; one that has none still reports for itself.
+    fn check_budget(&mut self, from: u32, used: u64) {
         let budget = self.network.sites[from as usize].budget_bps;
+        let limited = from != 0 || self.scenario.host_upload_bps.is_some();
+        if budget == 0 || !limited {
+            return;
+        }
+        let allowed = (budget as f64 / 8.0 * 1.1 * self.second_us as f64 / 1e6 + 2_000.0) as u64;
+        let Some(node) = &mut self.nodes[from as usize] else {
+            return;
+        };
+        // Told once a second.
+        if used > allowed && self.now >= node.over_at + self.second_us {
+            node.over_at = self.now;
+            self.violate(from, Violation::OverBudget { used, allowed });
+        }
+    }
+
+    fn check_send(&mut self, from: u32, to: u32, message: &Message) {
         if let Message::Chunk(pushed) = message {
             let number = self
                 .epochs
@@ -142,25 +151,18 @@ impl World {
                 .map(|base| base + pushed.chunk.seq.0);
             let published = number.and_then(|number| self.published.get(number as usize)).copied();
             let age_us = published.map(|at| self.now - at);
-            // Those who lie about ages, or add to them unknown, make honest nodes take chunks for younger than they are.
+            // Those who lie about ages, or add to them unknown, make honest nodes take chunks for younger than they are, where
+            // there are not enough stripes to tell.
             let attackers = &self.scenario.attackers;
-            let misled_us = if attackers.liars + attackers.slow > 0.0 {
-                800_000
-            } else {
-                0
-            };
-            let limit_us = self.deadline_us + 1_000_000 + misled_us;
+            let misled = attackers.liars + attackers.slow > 0.0 && self.scenario.stripes < 4;
+            let misled_us = if misled { 800_000 } else { 0 };
+            let deadline_us = self.nodes[from as usize].as_ref().map_or(0, |node| node.deadline_us);
+            let limit_us = deadline_us + 1_000_000 + misled_us;
             if pushed.chunk.payload.first() != Some(&0x5a) {
                 self.violate(from, Violation::Polluted);
             }
             if age_us.is_none_or(|age| age > limit_us + 100_000) {
                 self.violate(from, Violation::Old { age_us });
-            }
-            let allowed = budget as f64 / 8.0 * 1.1 * self.second_us as f64 / 1e6 + 2_000.0;
-            // Told once a second.
-            if from != 0 && f64::from(used) > allowed && f64::from(used) <= allowed + bytes as f64 {
-                let (used, allowed) = (u64::from(used), allowed as u64);
-                self.violate(from, Violation::OverBudget { used, allowed });
             }
             if let Some(violation) = number.and_then(|number| self.watcher.on_chunk_sent(from, to, number)) {
                 self.violate(from, violation);
@@ -180,7 +182,13 @@ impl World {
             );
         };
         self.metrics.handshakes += 1;
-        self.metrics.sent_bytes += HANDSHAKE_BYTES;
+        // Both sides send about half of it.
+        for end in [from, to] {
+            let honest = |node: &Option<Box<SimNode>>| node.as_ref().is_some_and(|node| node.behaviour.is_honest());
+            if honest(&self.nodes[end as usize]) {
+                self.metrics.sent(HANDSHAKES, HANDSHAKE_BYTES / 2, end == 0);
+            }
+        }
         let latency = self.network.latency_us(from, to) as u64;
         // A handshake packet that is lost is sent again after three initial round trips of 100 ms, as `net` sets them.
         let lost = self.rng.chance(self.scenario.loss * 3.0);
@@ -201,5 +209,28 @@ impl World {
                 dialled: false,
             },
         );
+    }
+}
+
+/// The place of a message among [`KIND_NAMES`](crate::sim::metrics::KIND_NAMES).
+fn traffic_kind(message: &Message) -> usize {
+    match message {
+        Message::Chunk(_) => 0,
+        Message::Status(_) | Message::Audience(_) => 1,
+        Message::Ping { .. } | Message::Pong { .. } => 2,
+        Message::Want(_) | Message::Lack(_) => 3,
+        Message::Hello(_)
+        | Message::Session(_)
+        | Message::Peers { .. }
+        | Message::Farewell(_)
+        | Message::Bye { .. } => 4,
+        Message::Attach(_)
+        | Message::Accept { .. }
+        | Message::Refuse { .. }
+        | Message::Redirect { .. }
+        | Message::Detach { .. }
+        | Message::Path { .. }
+        | Message::Offer { .. }
+        | Message::Hint { .. } => 5,
     }
 }

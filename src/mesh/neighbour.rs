@@ -1,0 +1,149 @@
+//! One connection of a channel, and what is known of the peer behind it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::mesh::record::{Key, PeerRecord};
+use crate::mesh::standing::Allowance;
+use crate::mesh::wire::{Audience, Load};
+use crate::units::{Epoch, PeerId, Seq, Time};
+
+/// One connection on this channel.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    pub peer: PeerId,
+    pub key: Key,
+    /// Stripes it feeds us with; stripes we feed it with; stripes in which it was asked to move away.
+    pub feeds: u16,
+    pub fed: u16,
+    pub leaving: u16,
+    pub dialled: bool,
+    /// Whether the session names it as the host.
+    pub host: bool,
+    /// Whether we have said hello.
+    pub greeted: bool,
+    /// Pings without an answer.
+    pub unanswered: u8,
+    pub remote: SocketAddr,
+    /// Known after its hello.
+    pub record: Option<Arc<PeerRecord>>,
+    pub load: Load,
+    pub epoch: Epoch,
+    pub since: Time,
+    pub heard: Time,
+    pub pinged: Time,
+    /// When it last pinged us: one of the two is enough.
+    pub asked: Time,
+    /// When we last reported to it as its child.
+    pub reported: Time,
+    /// Zero until measured.
+    pub rtt_us: u32,
+    pub jitter_us: u32,
+    /// Highest chunk it has pushed to us.
+    pub progress: Seq,
+    /// Stripes it was asked for before their number was known.
+    pub asked_blind: u16,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+    /// Wants it met and wants it did not meet.
+    pub met: u16,
+    pub unmet: u16,
+    /// Times it accepted us and fed us nothing, since its last chunk.
+    pub barren: u8,
+    /// How much later than it says it fed us, in milliseconds.
+    pub excess_ms: u16,
+    /// Messages that made no sense, and when the last one came.
+    pub strikes: u8,
+    pub struck: Time,
+    pub allowance: Allowance,
+    /// Present while we feed it.
+    pub child: Option<Box<Child>>,
+}
+
+/// What a parent keeps about a child.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// When its acknowledged progress last grew, and that progress.
+    pub alive: Time,
+    pub acknowledged: Seq,
+    pub below: Option<Audience>,
+    /// When the stripes in `leaving` are taken back by force.
+    pub leave_by: Time,
+}
+
+impl Neighbour {
+    /// A connection that has just been made.
+    pub fn new(peer: PeerId, remote: SocketAddr, dialled: bool, now: Time) -> Neighbour {
+        Neighbour {
+            peer,
+            key: Key::of(&peer),
+            feeds: 0,
+            fed: 0,
+            leaving: 0,
+            dialled,
+            host: false,
+            greeted: false,
+            unanswered: 0,
+            remote,
+            record: None,
+            load: Load::default(),
+            epoch: Epoch(0),
+            since: now,
+            heard: now,
+            pinged: now,
+            asked: Time::ZERO,
+            reported: Time::ZERO,
+            rtt_us: 0,
+            jitter_us: 0,
+            progress: Seq(0),
+            asked_blind: 0,
+            received_bytes: 0,
+            sent_bytes: 0,
+            met: 0,
+            unmet: 0,
+            barren: 0,
+            excess_ms: 0,
+            strikes: 0,
+            struck: Time::ZERO,
+            allowance: Allowance::default(),
+            child: None,
+        }
+    }
+
+    /// Neither feeds us nor is fed by us.
+    pub fn is_spare(&self) -> bool {
+        self.feeds == 0 && self.fed == 0
+    }
+
+    /// Whether it is the host of the session, as the channel's key says.
+    pub fn is_host(&self) -> bool {
+        self.host
+    }
+
+    /// Child links it says it has, in its latest word.
+    pub fn slots(&self) -> u8 {
+        self.load.slots
+    }
+
+    /// Half a round trip: the estimate of one way.
+    pub fn one_way(&self) -> Duration {
+        const UNKNOWN: Duration = Duration::from_millis(15);
+        if self.rtt_us == 0 {
+            return UNKNOWN;
+        }
+        Duration::from_micros(u64::from(self.rtt_us / 2))
+    }
+
+    /// Takes in a measured round trip.
+    pub fn measured(&mut self, rtt: Duration) {
+        let sample = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).clamp(1, 60_000_000);
+        if self.rtt_us == 0 {
+            self.rtt_us = sample;
+            return;
+        }
+        let apart = sample.abs_diff(self.rtt_us);
+        self.jitter_us = (self.jitter_us / 4 * 3).saturating_add(apart / 4);
+        self.rtt_us = (u64::from(self.rtt_us) * 7 / 8 + u64::from(sample) / 8) as u32;
+    }
+}
