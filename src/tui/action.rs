@@ -133,7 +133,6 @@ actions! {
     }
     Scope::On(Screen::Mesh) => {
         Inspect "mesh.inspect" ["Enter"] "inspect";
-        MeshRight "mesh.right" ["l"] "to those you feed";
         TreeOrList "mesh.tree" ["o"] "tree or list";
         BlockPeer "block" ["b"] "block this peer";
         UploadCap "upload" ["u"] "upload cap" (Optional("2M"));

@@ -60,7 +60,6 @@ pub fn act(model: &mut Model, call: &Call, effects: &mut Vec<Effect>) {
         | Action::Down
         | Action::Left
         | Action::Right
-        | Action::MeshRight
         | Action::Top
         | Action::Bottom
         | Action::HalfDown

@@ -54,7 +54,7 @@ pub fn walk(model: &mut Model, action: Action) {
             let first = |tie: Tie| rows.iter().position(|neighbour| Tie::of(neighbour) == tie);
             let to = match action {
                 Action::Left => first(Tie::Parent).unwrap_or(at),
-                Action::Right | Action::MeshRight => first(Tie::Child).unwrap_or(at),
+                Action::Right => first(Tie::Child).unwrap_or(at),
                 action => step(at, rows.len(), page, action),
             };
             model.mesh.selected = rows.get(to).map(|neighbour| neighbour.peer);
