@@ -1,6 +1,7 @@
 //! The only part that touches the terminal, the clock and files: one queue of input, snapshots, events and time.
 #![allow(clippy::disallowed_methods, reason = "the only part that touches the clock")]
 
+mod desktop;
 mod files;
 mod frames;
 mod guard;
@@ -189,6 +190,10 @@ impl<'a> Driver<'a> {
                     Some(Err(error)) => return Err(Error::Terminal(error)),
                     None => return Ok(Left::Terminated),
                 },
+                call = self.outside.desktop.call() => {
+                    self.feed(model, Input::Said(call), &mut painter, guard)?;
+                    self.wish(KEY_GAP);
+                }
                 signal = signals.next() => self.on_signal(model, signal, &mut painter, guard)?,
                 event = self.outside.handle.event() => match event {
                     Some(event) => {
@@ -375,8 +380,12 @@ impl<'a> Driver<'a> {
     fn feed(&mut self, model: &mut Model, input: Input, painter: &mut Painter, guard: &Guard) -> Result<(), Error> {
         model.now = self.started.elapsed();
         model.wall = wall();
+        let is_snapshot = matches!(input, Input::Snapshot(_));
         for effect in update(model, input) {
             self.perform(model, effect, painter, guard)?;
+        }
+        if is_snapshot {
+            self.outside.desktop.show(model);
         }
         Ok(())
     }
@@ -393,7 +402,6 @@ impl<'a> Driver<'a> {
         };
         match effect {
             Effect::Copy(text) => painter.copy(&text).map_err(Error::Terminal)?,
-            Effect::Notify { .. } => {}
             Effect::Mouse(on) => guard.mouse(on).map_err(Error::Terminal)?,
             Effect::Suspend => self.suspend(model, painter, guard)?,
             Effect::Redraw => {
@@ -402,6 +410,7 @@ impl<'a> Driver<'a> {
             }
             Effect::Quit => self.left = Some(Left::Quit),
             Effect::Send(_)
+            | Effect::Notify { .. }
             | Effect::Export { .. }
             | Effect::Record { .. }
             | Effect::GoOnAir { .. }

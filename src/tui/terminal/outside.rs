@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::desktop::Desktop;
 use super::files::Files;
 use crate::engine::{Command, Handle};
 use crate::tui::Options;
@@ -15,6 +16,7 @@ const SAVE_AFTER: Duration = Duration::from_secs(1);
 pub struct Outside<'a> {
     pub handle: &'a mut Handle,
     pub files: &'a mut Files,
+    pub desktop: Desktop,
     save_at: Option<Instant>,
 }
 
@@ -24,6 +26,7 @@ impl<'a> Outside<'a> {
         Outside {
             handle,
             files,
+            desktop: Desktop::connect(),
             save_at: None,
         }
     }
@@ -64,12 +67,13 @@ impl<'a> Outside<'a> {
                 model.bindings = bindings;
                 None
             }),
-            other @ (Effect::Copy(_)
-            | Effect::Notify { .. }
-            | Effect::Mouse(_)
-            | Effect::Suspend
-            | Effect::Redraw
-            | Effect::Quit) => return Some(other),
+            Effect::Notify { title, text } => {
+                self.desktop.notify(title, text);
+                Ok(None)
+            }
+            other @ (Effect::Copy(_) | Effect::Mouse(_) | Effect::Suspend | Effect::Redraw | Effect::Quit) => {
+                return Some(other);
+            }
         };
         match told {
             Ok(Some(text)) => model.tell(text),

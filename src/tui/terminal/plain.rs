@@ -84,6 +84,7 @@ impl Reader<'_> {
                     None if model.player().is_none() && model.joining.is_none() => return Ok(Left::Quit),
                     None => input_ended = true,
                 },
+                call = self.outside.desktop.call() => self.feed(model, Input::Said(call)),
                 event = self.outside.handle.event() => match event {
                     Some(event) => self.feed(model, Input::Event(Box::new(event))),
                     None => return Ok(Left::Stopped),
@@ -108,8 +109,12 @@ impl Reader<'_> {
         model.wall = wall();
         // Nothing draws the spectrum here.
         model.focused = false;
+        let is_snapshot = matches!(input, Input::Snapshot(_));
         for effect in update(model, input) {
             self.perform(model, effect);
+        }
+        if is_snapshot {
+            self.outside.desktop.show(model);
         }
     }
 
