@@ -76,7 +76,7 @@ fn the_first_visit_has_its_own_keys_until_something_was_heard() {
     assert!(drawn(&fresh()).1.contains("One key starts a station"));
     let effects = press(&mut fresh(), "o");
     assert!(
-        matches!(effects[..], [Effect::Send(Command::SetUpload(0))]),
+        matches!(effects[..], [Effect::Send(Command::SetUpload(0)), Effect::SaveSettings]),
         "{effects:?}"
     );
     let mut welcome = fresh();
