@@ -1,5 +1,6 @@
 //! Media keys: the real program on a bus of the test's own, asked by another program.
 #![cfg(all(feature = "desktop", target_os = "linux"))]
+#![allow(clippy::disallowed_methods, reason = "real processes are waited for")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

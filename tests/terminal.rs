@@ -71,7 +71,7 @@ fn a_whole_visit() {
     terminal.keys("\r");
     terminal.press("2r", "recording to");
     std::thread::sleep(Duration::from_secs(2));
-    terminal.press("r", "the recording is closed");
+    terminal.press("r", "recorded ");
     terminal.press("y", "copied chirp");
     assert_eq!(terminal.copied(), ["Y2hpcnA="]);
     assert_eq!(ground(&terminal), worn);

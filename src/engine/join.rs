@@ -176,7 +176,8 @@ impl Engine {
                 );
             }
         };
-        let session = session_of(&show, self.endpoint.peer(), epoch, &session_key);
+        let me = self.endpoint.peer();
+        let session = session_of(&show, me, epoch, &session_key);
         if let Err(error) = session.check_ranges() {
             // Every listener would refuse it.
             return self.tell(Event::Failed {
@@ -195,14 +196,7 @@ impl Engine {
             peer_key: self.config.identity.signing_key().clone(),
             session_key: Some(session_key),
         });
-        let mesh = Mesh::source(
-            config,
-            self.endpoint.peer(),
-            session.clone(),
-            crypto,
-            seed(),
-            clock::now(),
-        );
+        let mesh = Mesh::source(config, me, session.clone(), crypto, seed(), clock::now());
         let link = Link {
             private: session.private,
             ..Link::new(id, self.dialable_addrs(), &show.name)

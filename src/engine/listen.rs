@@ -70,16 +70,14 @@ impl Listener {
         reports: mpsc::Sender<Report>,
     ) -> std::io::Result<Listener> {
         let (feeds, receiver) = sync_channel(FEEDS_MAX);
-        let listen = listen.clone();
-        let stop = Stop::default();
+        let (listen, stop) = (listen.clone(), Stop::default());
         let stopped = stop.clone();
         std::thread::Builder::new().name("listen".into()).spawn(move || {
             let _last = LastWord::new(channel, reports.clone(), Report::ListenEnded { channel });
             let outputs = match Outputs::open(&listen.outputs, &reports) {
                 Ok(outputs) => outputs,
                 Err(trouble) => {
-                    let _ = reports.blocking_send(trouble.into_report(channel));
-                    return;
+                    return drop(reports.blocking_send(trouble.into_report(channel)));
                 }
             };
             let mut playing = Playing::new(channel, listen.delay, outputs, sound, levels, reports);

@@ -33,7 +33,7 @@ impl Mesh {
             }
             if want.due <= now {
                 match self.whom_to_ask(want, now) {
-                    Some(at) if self.repair.allowance.take(1.0, now) => {
+                    Some(at) if want.tries > 0 || self.repair.allowance.take(1.0, now) => {
                         want.ask(self.members.list[at].key, now + config.repair_retry);
                         add_to_batch(&mut batches, at, want.seq);
                     }

@@ -418,18 +418,12 @@ fn prompt_line(model: &Model, pen: &mut Pen<'_>, area: Rect, prompt: &crate::tui
     let room = usize::from(area.width).saturating_sub(about_cells + mark.len() + 3);
     // The part around the cursor is what matters when the line is longer than the room.
     let (before, after) = prompt.text.split_at(prompt.cursor);
-    let before: String = {
-        let mut tail = String::new();
-        let mut cells = 0;
-        for c in before.chars().rev() {
-            cells += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-            if cells > room {
-                break;
-            }
-            tail.insert(0, c);
-        }
-        tail
-    };
+    let mut cells = 0;
+    let tail = before.char_indices().rev().take_while(|(_, c)| {
+        cells += unicode_width::UnicodeWidthChar::width(*c).unwrap_or(0);
+        cells <= room
+    });
+    let before = tail.last().map_or("", |(at, _)| &before[at..]);
     let cursor = pen.glyphs().cursor.clone();
     let at = Rect {
         width: area.width.saturating_sub(about_cells as u16),
@@ -441,7 +435,7 @@ fn prompt_line(model: &Model, pen: &mut Pen<'_>, area: Rect, prompt: &crate::tui
         &[
             (" ", Role::Fg),
             (mark, Role::Key),
-            (&before, Role::Fg),
+            (before, Role::Fg),
             (&cursor, Role::Key),
             (after, Role::Fg),
         ],
