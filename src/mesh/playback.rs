@@ -10,6 +10,8 @@ use crate::units::{Seq, Time};
 const AGES: usize = 16;
 /// How far one chunk's age may lie from what its stripe told before and be believed.
 const STEP_MAX_US: i64 = 1_000_000;
+/// Contiguous sound with which playback begins.
+const START: Duration = Duration::from_millis(360);
 /// Half-minute halves of the last minute's continuity.
 const SPAN: Duration = Duration::from_secs(30);
 
@@ -18,6 +20,8 @@ const SPAN: Duration = Duration::from_secs(30);
 pub struct Playback {
     /// Next chunk whose deadline has not passed; `None` before the first chunk.
     next: Option<u64>,
+    /// Whether playback has begun: with the first run of chunks that is long enough, and only what follows is due.
+    begun: bool,
     /// When the host published chunk 0, on our clock: the middle of what the stripes tell, so that no single parent moves it
     /// by what it says of the age of its chunks.
     source_us: i64,
@@ -53,7 +57,7 @@ impl Playback {
                 self.next = Some(seq.0);
                 self.turned = now;
             }
-            Some(next) if self.due == 0 && seq.0 < next => self.next = Some(seq.0),
+            Some(next) if !self.begun && seq.0 < next => self.next = Some(seq.0),
             Some(_) => {}
         }
         let age = now.since(self.published(seq, chunk_time));
@@ -100,6 +104,16 @@ impl Playback {
     /// Counts the chunks whose deadline has passed; after a farewell none beyond the `last` one is due.
     pub fn advance(&mut self, window: &Window, deadline: Duration, chunk_time: Duration, last: Option<Seq>, now: Time) {
         let Some(mut next) = self.next else { return };
+        if !self.begun {
+            let run = START.min(deadline / 2).as_micros().div_ceil(chunk_time.as_micros().max(1)) as u64;
+            match window.first_run(Seq(next), run.max(1)) {
+                Some(first) => next = first.0,
+                // Whoever has waited that long and has no run misses what does not come.
+                None if now.since(self.turned) < deadline => return,
+                None => {}
+            }
+            self.begun = true;
+        }
         // A jump of the session's clock must not be counted chunk by chunk.
         next = next.max(window.oldest().0);
         while last.is_none_or(|last| next <= last.0) && self.published(Seq(next), chunk_time) + deadline <= now {

@@ -88,6 +88,18 @@ impl Window {
         true
     }
 
+    /// The first place from a number on where so many chunks follow each other.
+    pub fn first_run(&self, from: Seq, length: u64) -> Option<Seq> {
+        let mut run = 0;
+        for seq in from.max(self.oldest()).0..self.end {
+            run = if self.has(Seq(seq)) { run + 1 } else { 0 };
+            if run == length {
+                return Some(Seq(seq + 1 - length));
+            }
+        }
+        None
+    }
+
     /// Chunks held.
     pub fn len(&self) -> usize {
         self.ring.iter().flatten().count()
@@ -131,6 +143,16 @@ mod tests {
         }
         assert_eq!((window.len(), window.oldest(), window.newest()), (10, Seq(20), Seq(29)));
         assert!(!window.insert(chunk(19)));
+    }
+
+    #[test]
+    fn the_first_run_that_is_long_enough_is_found() {
+        let mut window = window();
+        for seq in [3, 4, 6, 7, 8] {
+            window.insert(chunk(seq));
+        }
+        let run = |from, length| window.first_run(Seq(from), length).map(|seq| seq.0);
+        assert_eq!((run(0, 2), run(0, 3), run(4, 2), run(0, 4)), (Some(3), Some(6), Some(6), None));
     }
 
     #[test]

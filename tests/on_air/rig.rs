@@ -198,6 +198,18 @@ impl Node {
         }
     }
 
+    /// The newest event of this name of all that have come, or the next one.
+    pub fn latest(&mut self, name: &str) -> Value {
+        let mut latest = None;
+        while let Ok(event) = self.events.try_recv() {
+            if event["event"] == name {
+                latest = Some(event.clone());
+            }
+            self.seen.push(event);
+        }
+        latest.unwrap_or_else(|| self.wait(name))
+    }
+
     /// Reads events for this long, by this process's own statistics: one a second.
     pub fn run_for(&mut self, seconds: usize) {
         for _ in 0..seconds {

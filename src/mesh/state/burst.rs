@@ -1,8 +1,11 @@
 //! Bursts: the past of a stripe for a child that has just come.
 
+use std::time::Duration;
+
 use super::Mesh;
 use crate::mesh::budget::NO_ROOM_WAIT;
 use crate::mesh::record::Key;
+use crate::mesh::session::Session;
 use crate::mesh::timer::Timer;
 use crate::mesh::wire::{Attach, CHUNK_HEADER_BYTES};
 use crate::units::{Seq, Time};
@@ -16,12 +19,19 @@ pub(super) struct Burst {
     /// The first chunk that was pushed the usual way.
     end: u64,
     due: Time,
+    /// Speed against the stripe's own rate.
+    speed: u32,
 }
 
 /// Bursts under way at one node; a request beyond it is fed from now on and repairs the rest.
 const BURSTS_MAX: usize = 96;
 /// Share of the budget up to which bursts may fill a second; repairs keep the more of it, for they are sooner too late.
 const BURST_SHARE: f64 = 0.93;
+/// How much faster the whole past is sent than a part of it, so that both reach the present together and a newcomer that is
+/// given one by one parent and the other by another need not wait.
+const WHOLE_PAST_SPEED: u32 = 4;
+/// Share of the budget up to which a newcomer is given the whole past it has a use for, at once.
+const WHOLE_PAST_SHARE: f64 = 0.7;
 
 impl Mesh {
     /// Whether a burst will bring this chunk to a child anyway.
@@ -40,14 +50,25 @@ impl Mesh {
         let count = u64::from(session.stripes);
         let wanted = attach.from.map_or(0, |seq| seq.0).max(self.window.oldest().0);
         let end = self.window.newest().0 + 1;
-        let young = |seq: u64| now.since(self.playback.published(Seq(seq), session.chunk_time));
-        let limit = match attach.from {
-            Some(_) => self.config.deadline,
-            None => self.config.join_past.min(attach.past),
+        let age = |seq: u64| now.since(self.playback.published(Seq(seq), session.chunk_time));
+        let first = wanted + (u64::from(stripe) + count - wanted % count) % count;
+        let younger = |limit: Duration| {
+            let mut past = (first..end).step_by(count as usize);
+            past.find(|seq| age(*seq) <= limit).unwrap_or(end)
         };
-        let mut next = wanted + (u64::from(stripe) + count - wanted % count) % count;
-        while next < end && young(next) > limit {
-            next += count;
+        let (useful, usual) = match attach.from {
+            Some(_) => (self.config.deadline, self.config.deadline),
+            None => (attach.past, attach.past.min(self.config.join_past)),
+        };
+        let (whole, part) = (younger(useful), younger(usual));
+        let mut speed = self.config.join_speed.max(1);
+        let mut next = part;
+        // All that are asked for at once, so that no stripe reaches further back than the next.
+        let asked = (attach.stripes & self.all_stripes()) >> stripe;
+        let chunks = (end - whole).div_ceil(count) * u64::from(asked.count_ones());
+        if whole < part && self.has_room_for_past(chunks, &session, now) {
+            speed *= WHOLE_PAST_SPEED;
+            next = whole;
         }
         if next >= end || self.bursts.len() >= BURSTS_MAX {
             return;
@@ -60,13 +81,25 @@ impl Mesh {
             next,
             end,
             due: now,
+            speed,
         });
         self.pace_bursts(now);
     }
 
+    /// Whether so many chunks of the past may be sent beside what feeding takes and other bursts will still take.
+    fn has_room_for_past(&mut self, chunks: u64, session: &Session, now: Time) -> bool {
+        let count = u64::from(session.stripes);
+        let under_way = self.bursts.iter().map(|b| b.end.saturating_sub(b.next).div_ceil(count));
+        let chunks = chunks + under_way.sum::<u64>();
+        let payload = f64::from(session.bitrate_bps) / 8.0 * session.chunk_time.as_secs_f64();
+        let bytes = payload as usize + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
+        let feeding = self.feeding(now);
+        self.upload.has_room(chunks as usize * bytes, feeding, WHOLE_PAST_SHARE, now)
+    }
+
     /// Sends the next chunk of each burst that is due and sets the timer for the rest.
     pub(super) fn pace_bursts(&mut self, now: Time) {
-        let step = self.round() / self.config.join_speed.max(1);
+        let round = self.round();
         let count = u64::from(self.stripe_count().max(1));
         let mut bursts = std::mem::take(&mut self.bursts);
         bursts.retain_mut(|burst| {
@@ -90,7 +123,7 @@ impl Mesh {
                 let hops = self.hops_of(burst.stripe);
                 self.pass_on(at, &chunk, hops, age, true, now);
                 burst.next += count;
-                burst.due = now + step;
+                burst.due = now + round / burst.speed;
                 break;
             }
             burst.next < burst.end

@@ -194,7 +194,7 @@ impl Mesh {
         self.last_epoch = session.epoch;
         self.adopted_at = now;
         self.stripes = vec![StripeState::default(); usize::from(session.stripes)];
-        let span = config.deadline.max(config.join_past) + std::time::Duration::from_secs(1);
+        let span = config.deadline + std::time::Duration::from_secs(1);
         self.window = Window::new(span, chunk_time);
         self.repair = Repair::new(
             per_second * config.repair_share,

@@ -144,7 +144,7 @@ impl Mesh {
             slots: self.slots,
             need: if is_sent { Need::Orphan } else { need },
             from,
-            past: self.config.join_past.min(self.config.deadline),
+            past: self.config.useful_past(),
         };
         self.send(at, Message::Attach(attach), Delivery::Reliable, now);
         self.timers.by(Timer::Seek, now + self.config.attach_timeout);
