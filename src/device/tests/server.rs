@@ -109,10 +109,12 @@ impl Drop for Recorder {
     }
 }
 
-struct Server(Child);
+/// A running server with the sinks `speaker` and `other`; it ends with this.
+pub struct Server(Child);
 
 impl Server {
-    fn start(folder: &Path) -> Option<Server> {
+    /// Starts one that keeps its files in a folder, if there is any to start.
+    pub fn start(folder: &Path) -> Option<Server> {
         Command::new("pactl").arg("--version").output().ok()?;
         let socket = folder.join("native");
         let protocol = format!(
@@ -155,7 +157,8 @@ impl Server {
         None
     }
 
-    fn address(&self, folder: &Path) -> String {
+    /// What `PULSE_SERVER` must be to reach the one of this folder.
+    pub fn address(&self, folder: &Path) -> String {
         format!("unix:{}", folder.join("native").display())
     }
 }
