@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::channels::tests::listing;
 use super::super::model::Model;
-use super::super::sample::{channel, listening, model, player, press};
+use super::super::sample::{channel, levels, listening, model, player, press};
+use super::super::theme::{Depth, Pack};
 use super::super::update::{Effect, Input, update};
 use super::drawn;
 use crate::engine::snapshot::{PlayerState, Role, Snapshot};
@@ -271,15 +272,15 @@ fn meters_rest_when_nothing_sounds_or_nobody_looks() {
     drop(press(&mut model, "space"));
     assert!(!model.meters.levels.peak_db[0].is_finite() && !model.meters.held_db[0].is_finite());
     drop(press(&mut model, "space"));
-    drop(update(&mut model, Input::Levels(super::levels())));
+    drop(update(&mut model, Input::Levels(levels())));
     assert!(model.meters.held_db[0] > -60.0);
     drop(update(&mut model, Input::Focus(false)));
     assert!(!model.meters.held_db[0].is_finite());
     let (_, text) = drawn(&super::super::sample::model_in(
         Screen::NowPlaying,
         (120, 36),
-        super::Depth::TrueColour,
-        super::Pack::Unicode,
+        Depth::TrueColour,
+        Pack::Unicode,
     ));
     assert!(!text.contains("peak 0 dB"), "{text}");
 }

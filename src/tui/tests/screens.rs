@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::super::channels::tests::listing;
 use super::super::model::Model;
-use super::super::sample::{hosting, listening, model, model_in, press};
+use super::super::sample::{hosting, levels, listening, model, model_in, press};
 use super::super::theme::{Depth, Pack, Role};
 use super::super::update::{Input, update};
 use super::{SIZES, drawn, log_lines, snap};
@@ -187,8 +187,8 @@ fn plain(screen: Screen, size: (u16, u16), pack: Pack, mut snapshot: Snapshot) -
     one.title = "Artist – Title × “quoted”…".into();
     snapshot.listings = Arc::new(vec![one]);
     drop(update(&mut model, Input::Snapshot(Arc::new(snapshot))));
-    drop(update(&mut model, Input::Levels(super::levels())));
-    drop(update(&mut model, Input::Programme(super::levels())));
+    drop(update(&mut model, Input::Levels(levels())));
+    drop(update(&mut model, Input::Programme(levels())));
     log_lines(&mut model);
     model
 }
