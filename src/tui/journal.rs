@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::mask::mask_addresses;
 use super::model::Wall;
 use super::text::clean;
 use super::update::words;
@@ -60,9 +61,13 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// Adds a line; the same line again only counts.
+    /// Adds a line, without the addresses in it: people share screens and logs. The same line again only counts.
     pub fn add(&mut self, unix_s: u64, level: Level, module: &'static str, text: &str, hint: &str) {
-        let (text, hint) = (clean(text), clean(hint));
+        let (text, hint) = (mask_addresses(&clean(text)), mask_addresses(&clean(hint)));
+        self.put(unix_s, level, module, text, hint);
+    }
+
+    fn put(&mut self, unix_s: u64, level: Level, module: &'static str, text: String, hint: String) {
         if let Some(last) = self.lines.back_mut()
             && last.text == text
             && last.level == level
@@ -110,7 +115,11 @@ impl Journal {
                     "",
                 );
             }
-            Event::Title { title, .. } => add(Level::Info, "sound", &format!("title: {title}"), ""),
+            // What a station says to everybody stays as it is.
+            Event::Title { title, .. } => {
+                let text = clean(&format!("title: {title}"));
+                self.put(unix_s, Level::Info, "sound", text, String::new());
+            }
             Event::ParentChanged {
                 stripe, from, to, gap, ..
             } => {
@@ -156,8 +165,7 @@ impl Journal {
         (of(Level::Warn), of(Level::Error))
     }
 
-    /// The log as text. It names no addresses, since lines are made without any; what the engine's own messages might
-    /// carry is masked.
+    /// The log as text.
     pub fn export(&self, wall: Wall) -> String {
         let line = |line: &Line| {
             let hint = if line.hint.is_empty() {
@@ -166,7 +174,7 @@ impl Journal {
                 format!("\n         {}", line.hint)
             };
             let text = format!("{} {:5} {}{hint}", level_word(line.level), line.module, line.text);
-            format!("{} {}\n", wall.full_time(line.unix_s), mask_addresses(&text))
+            format!("{} {text}\n", wall.full_time(line.unix_s))
         };
         self.lines.iter().map(line).collect()
     }
@@ -179,18 +187,6 @@ pub const fn level_word(level: Level) -> &'static str {
         Level::Warn => "warn ",
         Level::Error => "ERROR",
     }
-}
-
-/// Hides what looks like an address with a port.
-pub fn mask_addresses(text: &str) -> String {
-    let is_address = |word: &str| {
-        let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '[' && c != ']' && c != ':');
-        bare.parse::<std::net::SocketAddr>().is_ok() || bare.parse::<std::net::IpAddr>().is_ok()
-    };
-    text.split(' ')
-        .map(|word| if is_address(word) { "(address)" } else { word })
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[cfg(test)]
@@ -238,19 +234,18 @@ mod tests {
     }
 
     #[test]
-    fn an_exported_log_names_no_address() {
+    fn neither_the_log_nor_its_export_names_an_address() {
         let mut journal = Journal::default();
-        journal.add(
-            0,
-            Level::Warn,
-            "app",
-            "cannot reach 192.0.2.7:7144, or [::1]:9",
-            "try 10.0.0.1",
-        );
-        let text = journal.export(Wall::default());
-        assert!(
-            !text.contains("192.0.2.7") && !text.contains("::1") && !text.contains("10.0.0.1"),
-            "{text}"
-        );
+        let said = Event::Failed {
+            code: 3,
+            message: "cannot reach http://192.0.2.7/live, nor yp.example:7145".into(),
+            hint: "ask for another link than inonda:ab?via=10.0.0.1:7144".into(),
+        };
+        journal.take(&said, 0);
+        let line = &journal.lines[0];
+        let text = format!("{} {} {}", line.text, line.hint, journal.export(Wall::default()));
+        for address in ["192.0.2.7", "yp.example", "10.0.0.1", "via="] {
+            assert!(!text.contains(address), "{address} in {text}");
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod heard;
 pub mod journal;
 pub mod keys;
 pub mod look;
+pub mod mask;
 pub mod meters;
 pub mod model;
 pub mod neighbours;

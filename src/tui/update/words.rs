@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::engine::snapshot::{ChannelView, PlayerState, RecordingView};
 use crate::mesh::stats::Neighbour;
+use crate::tui::mask::mask_addresses;
 use crate::tui::model::Model;
 use crate::tui::neighbours::{Tie, stripe_words};
+use crate::tui::text::clean;
 
 /// A rate with its magnitude: `131k`, `2.0M`, bits a second.
 pub fn rate(bps: u64) -> String {
@@ -77,7 +79,7 @@ pub fn age(time: Duration) -> String {
 
 /// What is kept of a recording that was closed.
 pub fn recorded(view: &RecordingView) -> String {
-    let place = crate::tui::text::clean(&view.place);
+    let place = clean(&view.place);
     match view.pieces {
         0 => "the recording is closed; nothing came that could be kept".to_owned(),
         1 => format!("recorded {} to {place}", bytes(view.bytes)),
@@ -117,7 +119,7 @@ pub fn loudness(meters: &crate::tui::model::Meters, minus: &str) -> String {
 
 /// A link as a screen may show it: without the addresses, since people share screens.
 pub fn shared_link(link: &str) -> String {
-    crate::tui::text::clean(link.split('?').next().unwrap_or(link))
+    clean(link.split('?').next().unwrap_or(link))
 }
 
 /// A rate in a sentence: `2.0 Mbit/s`, `500 kbit/s`, or that there is no limit.
@@ -139,13 +141,13 @@ pub fn limit(bps: u64) -> String {
     }
 }
 
-/// A message with what to do after it.
+/// A message with what to do after it, without addresses.
 pub fn with_hint(message: &str, hint: &str) -> String {
-    let message = crate::tui::text::clean(message);
+    let shown = |text| mask_addresses(&clean(text));
     if hint.is_empty() {
-        message
+        shown(message)
     } else {
-        format!("{message} · {}", crate::tui::text::clean(hint))
+        format!("{} · {}", shown(message), shown(hint))
     }
 }
 
@@ -166,7 +168,7 @@ pub fn why(model: &Model) -> Vec<String> {
     };
     let mut lines = vec![state_sentence(player.state, player.paused, player.muted)];
     lines.push(format!(
-        "The buffer holds {:.1} of {:.1} s; {:.1} s of this visit were silent or concealed, {} underruns of the device.",
+        "The buffer holds {:.1} of {:.1} s; {:.1} s of this visit were silent or concealed, {} underruns.",
         player.buffer.as_secs_f64(),
         player.wanted_delay.as_secs_f64(),
         player.silence.as_secs_f64(),
