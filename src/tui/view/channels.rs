@@ -7,7 +7,7 @@ mod welcome;
 
 use ratatui::layout::Rect;
 
-use super::{Hit, Pen, Tier, first_shown};
+use super::{Hit, Pen, Tier, first_shown, frame};
 use crate::tui::action::Action;
 use crate::tui::channels::{Finder, Shelf};
 use crate::tui::model::Model;
@@ -78,12 +78,11 @@ fn has_shelf_line(model: &Model, tier: Tier) -> bool {
 /// What is inside the list's frame: a folded side bar, a head and the rows, without the last line.
 fn rows_area(model: &Model, list: Rect, tier: Tier) -> Rect {
     let head = 1 + u16::from(has_shelf_line(model, tier));
-    let frame = u16::from(tier >= Tier::Medium);
+    let inside = frame::inside(list, tier);
     Rect {
-        x: list.x + frame,
-        y: list.y + head + frame,
-        width: list.width.saturating_sub(2 * frame),
-        height: list.height.saturating_sub(head + 2 * frame + 1),
+        y: inside.y + head,
+        height: inside.height.saturating_sub(head + 1),
+        ..inside
     }
 }
 
@@ -106,20 +105,15 @@ pub fn row_at(model: &Model, area: Rect, tier: Tier, column: u16, row: u16) -> O
         let line = shelf_line_area(split.list, tier);
         return side::shelf_at(model, line, column).map(|row| Hit::Row { row, pane: 1 });
     }
-    let offset = usize::from(row.checked_sub(rows.y).filter(|at| *at < rows.height)?);
-    let first = first_shown(list.selected, list.rows.len(), usize::from(rows.height));
-    let at = first + offset;
-    let inside = (rows.x..rows.right()).contains(&column) && at < list.rows.len();
+    let at = frame::row_at(rows, list.rows.len(), list.selected, row)?;
+    let inside = (rows.x..rows.right()).contains(&column);
     inside.then_some(Hit::Row { row: at, pane: 0 })
 }
 
 fn shelf_line_area(list: Rect, tier: Tier) -> Rect {
-    let frame = u16::from(tier >= Tier::Medium);
     Rect {
-        x: list.x + 1 + frame,
-        y: list.y + frame,
-        width: list.width.saturating_sub(2 + 2 * frame),
         height: 1,
+        ..frame::aired(frame::inside(list, tier))
     }
 }
 
@@ -150,23 +144,8 @@ fn draw_list(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
         if list.reversed { ", reversed" } else { "" },
         glyphs.sort
     );
-    let inner = if tier >= Tier::Medium {
-        let focused = model.pane == 0 || tier != Tier::Full;
-        pen.pane(
-            area,
-            &[("Channels", Role::Title)],
-            &[(&clean(&order), Role::Dim)],
-            focused,
-        );
-        Rect {
-            x: area.x + 1,
-            y: area.y + 1,
-            width: area.width.saturating_sub(2),
-            height: area.height.saturating_sub(2),
-        }
-    } else {
-        area
-    };
+    let focused = model.pane == 0 || tier != Tier::Full;
+    let inner = frame::draw(pen, area, tier, ("Channels", &clean(&order)), focused);
     if list.listings.is_empty() {
         return nothing_found(model, pen, inner);
     }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{Hit, Pen, Tier, first_shown};
+use super::{Hit, Pen, Tier, first_shown, frame};
 use crate::engine::event::Level;
 use crate::tui::journal::{Line, level_word};
 use crate::tui::model::Model;
@@ -30,28 +30,19 @@ fn split(model: &Model, area: Rect, tier: Tier) -> (Rect, Option<Rect>) {
 
 fn list_area(model: &Model, area: Rect, tier: Tier) -> Rect {
     let (list, _) = split(model, area, tier);
+    let inside = frame::inside(list, tier);
     if tier >= Tier::Medium {
-        Rect {
-            x: list.x + 2,
-            y: list.y + 1,
-            width: list.width.saturating_sub(4),
-            height: list.height.saturating_sub(2),
-        }
+        frame::aired(inside)
     } else {
-        list
+        inside
     }
 }
 
 /// The row at a place of the screen.
 pub fn row_at(model: &Model, area: Rect, tier: Tier, row: u16) -> Option<Hit> {
     let list = list_area(model, area, tier);
-    let offset = usize::from(row.checked_sub(list.y).filter(|row| *row < list.height)?);
-    let count = model.journal.visible().len();
-    let first = first_shown(model.journal.selected, count, usize::from(list.height));
-    (first + offset < count).then_some(Hit::Row {
-        row: first + offset,
-        pane: 0,
-    })
+    let at = frame::row_at(list, model.journal.visible().len(), model.journal.selected, row)?;
+    Some(Hit::Row { row: at, pane: 0 })
 }
 
 /// Draws the screen.
@@ -59,18 +50,16 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     let (list, below) = split(model, area, tier);
     let journal = &model.journal;
     let lines = journal.visible();
-    if tier >= Tier::Medium {
-        let level = match journal.level {
-            Level::Info => "all levels",
-            Level::Warn => "warnings",
-            Level::Error => "errors",
-        };
-        let (warnings, errors) = journal.counts();
-        let module = journal.module.unwrap_or("all modules");
-        let follow = if journal.follow { "following" } else { "stopped" };
-        let fact = format!("{level} · {module} · {follow} · {warnings} warn · {errors} error");
-        pen.pane(list, &[("Log", Role::Title)], &[(&fact, Role::Dim)], true);
-    }
+    let level = match journal.level {
+        Level::Info => "all levels",
+        Level::Warn => "warnings",
+        Level::Error => "errors",
+    };
+    let (warnings, errors) = journal.counts();
+    let module = journal.module.unwrap_or("all modules");
+    let follow = if journal.follow { "following" } else { "stopped" };
+    let fact = format!("{level} · {module} · {follow} · {warnings} warn · {errors} error");
+    frame::draw(pen, list, tier, ("Log", &fact), true);
     let inner = list_area(model, area, tier);
     let room = usize::from(inner.height);
     let first = first_shown(journal.selected, lines.len(), room);
@@ -139,12 +128,11 @@ fn explain(model: &Model, pen: &mut Pen<'_>, area: Rect, line: Option<&Line>, ti
         pen.pane(area, &[("What happened", Role::Dim)], &[(&time, Role::Muted)], false)
     } else {
         pen.rule(area, 0);
-        Rect {
-            x: area.x + 1,
+        frame::aired(Rect {
             y: area.y + 1,
-            width: area.width.saturating_sub(2),
             height: area.height - 1,
-        }
+            ..area
+        })
     };
     let Some(line) = line else { return };
     let more = pen.glyphs().more.clone();

@@ -7,7 +7,7 @@ mod tree;
 
 use ratatui::layout::Rect;
 
-use super::{Hit, Pen, Tier, first_shown};
+use super::{Hit, Pen, Tier, frame};
 use crate::engine::snapshot::ChannelView;
 use crate::mesh::stats::Neighbour;
 use crate::tui::action::Action;
@@ -102,7 +102,7 @@ pub fn row_at(model: &Model, area: Rect, tier: Tier, column: u16, row: u16) -> O
     let (rows, selected) = model.mesh_rows();
     let inside = |r: &Rect| (r.x..r.right()).contains(&column) && (r.y..r.bottom()).contains(&row);
     if let Some(tree) = split.tree.filter(inside) {
-        let inner = inner_of(tree, tier);
+        let inner = frame::aired(frame::inside(tree, tier));
         let channel = model.shown()?;
         let peer = if has_map(inner) {
             map::peer_at(inner, column, row, channel, &rows)
@@ -113,33 +113,19 @@ pub fn row_at(model: &Model, area: Rect, tier: Tier, column: u16, row: u16) -> O
         return Some(Hit::Row { row, pane: 0 });
     }
     let list = split.list.filter(inside)?;
-    let head = 1 + u16::from(tier >= Tier::Medium);
-    let offset = usize::from(row.checked_sub(list.y + head)?);
-    let room = usize::from(list.height.saturating_sub(head + u16::from(tier >= Tier::Medium)));
-    let at = first_shown(selected, rows.len(), room) + offset;
-    (offset < room && at < rows.len()).then_some(Hit::Row { row: at, pane: 0 })
+    let inside = frame::inside(list, tier);
+    let below_head = Rect {
+        y: inside.y + 1,
+        height: inside.height.saturating_sub(1),
+        ..inside
+    };
+    let row = frame::row_at(below_head, rows.len(), selected, row)?;
+    Some(Hit::Row { row, pane: 0 })
 }
 
 /// Whether the drawing from left to right has room.
 fn has_map(inner: Rect) -> bool {
     inner.width >= map::CELLS && inner.height >= 12
-}
-
-fn inner_of(area: Rect, tier: Tier) -> Rect {
-    if tier >= Tier::Medium {
-        Rect {
-            x: area.x + 2,
-            y: area.y + 1,
-            width: area.width.saturating_sub(4),
-            height: area.height.saturating_sub(2),
-        }
-    } else {
-        Rect {
-            x: area.x + 1,
-            width: area.width.saturating_sub(2),
-            ..area
-        }
-    }
 }
 
 /// Draws the screen.
@@ -152,7 +138,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     let split = split(model, area, tier);
     if let Some(tree) = split.tree {
         let title = format!("Mesh · {}", clean(&channel.name));
-        let inner = framed(pen, tree, tier, &title, &audience(channel), true);
+        let inner = frame::aired(frame::draw(pen, tree, tier, (&title, &audience(channel)), true));
         if has_map(inner) {
             map::draw(pen, inner, channel, &neighbours, selected);
         } else {
@@ -161,7 +147,8 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     }
     if let Some(list) = split.list {
         let fact = format!("by role · {} of {}", neighbours.len(), channel.neighbours.len());
-        let inner = framed(pen, list, tier, "Peers", &fact, split.tree.is_none());
+        let alone = split.tree.is_none();
+        let inner = frame::aired(frame::draw(pen, list, tier, ("Peers", &fact), alone));
         peers::draw(model, pen, inner, channel, &neighbours, at);
     }
     if let Some(detail) = split.detail {
@@ -187,15 +174,6 @@ fn nowhere(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             (" joins one.", Role::Dim),
         ],
     );
-}
-
-fn framed(pen: &mut Pen<'_>, area: Rect, tier: Tier, title: &str, fact: &str, focused: bool) -> Rect {
-    if tier >= Tier::Medium {
-        let title_role = if focused { Role::Title } else { Role::Dim };
-        pen.pane(area, &[(title, title_role)], &[(fact, Role::Dim)], focused)
-    } else {
-        inner_of(area, tier)
-    }
 }
 
 fn audience(channel: &ChannelView) -> String {

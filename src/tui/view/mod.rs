@@ -2,6 +2,7 @@
 
 mod channels;
 mod chrome;
+mod frame;
 mod log;
 mod mesh;
 mod now_playing;

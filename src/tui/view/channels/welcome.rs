@@ -9,7 +9,7 @@ use crate::tui::channels::Finder;
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
 use crate::tui::update::words::bit_rate;
-use crate::tui::view::{Pen, Tier, first_shown};
+use crate::tui::view::{Pen, Tier, first_shown, frame};
 
 /// Lines below a list that has so many rows at most: what listening costs and the keys, or the first of it, or nothing.
 fn foot(rows: u16) -> u16 {
@@ -32,17 +32,7 @@ pub fn rows(model: &Model, area: Rect, tier: Tier) -> Rect {
 
 /// Draws what was found, and what a person should know before the first key.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
-    let inner = if tier >= Tier::Medium {
-        pen.pane(area, &[("Welcome", Role::Title)], &[], true);
-        Rect {
-            x: area.x + 1,
-            y: area.y + 1,
-            width: area.width.saturating_sub(2),
-            height: area.height.saturating_sub(2),
-        }
-    } else {
-        area
-    };
+    let inner = frame::draw(pen, area, tier, ("Welcome", ""), true);
     if model.channels.rows.is_empty() {
         return nothing_found(model, pen, inner);
     }
@@ -61,18 +51,13 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
             draw_row(model, pen, rows, i as u16, listing, at == list.selected, &mut drawing);
         }
     }
-    let below = Rect {
-        x: inner.x + 1,
-        width: inner.width.saturating_sub(2),
-        ..inner
-    };
     let row = rows.bottom() - inner.y + 1;
     if foot(rows_area(model, area, tier).height) < 2 {
         return;
     }
     let below = Rect {
         height: inner.height.saturating_sub(u16::from(tier < Tier::Medium)),
-        ..below
+        ..frame::aired(inner)
     };
     sharing(model, pen, below, row);
     let key = |action| model.bindings.label(action);

@@ -2,14 +2,14 @@
 
 use ratatui::layout::Rect;
 
-use super::{first_shown, mark};
+use super::mark;
 use crate::engine::snapshot::ChannelView;
 use crate::mesh::stats::Neighbour;
 use crate::tui::model::Model;
 use crate::tui::neighbours::{Tie, stripe_words};
 use crate::tui::theme::Role;
 use crate::tui::update::words::{age, rate};
-use crate::tui::view::Pen;
+use crate::tui::view::{Pen, first_shown};
 
 /// From this width on there is room for every column.
 const WIDE: u16 = 70;
