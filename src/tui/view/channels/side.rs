@@ -35,8 +35,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             pen.paint_row(inner, row, chosen);
         }
         let pointer = if selected { pen.glyphs().selected.as_str() } else { " " };
-        let name = pen.fitted(shelf.name(), usize::from(inner.width).saturating_sub(6));
-        let count = pen.right(&short_count(*count), 4);
+        let (name, count) = named_count(pen, inner, shelf.name(), *count);
         let role = if selected { Role::Selection } else { Role::Fg };
         pen.line(
             inner,
@@ -62,13 +61,20 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     origins(model, pen, inner, shown as u16 + 1);
 }
 
-/// A count in at most four cells.
+/// A count in few cells.
 fn short_count(count: usize) -> String {
     match count {
-        0..10_000 => count.to_string(),
-        10_000..1_000_000 => format!("{}k", count / 1_000),
+        0..1_000 => count.to_string(),
+        1_000..1_000_000 => format!("{}k", count / 1_000),
         _ => "many".to_owned(),
     }
+}
+
+/// A name and its count over the width, after a mark of two cells.
+fn named_count(pen: &Pen<'_>, inner: Rect, name: &str, count: usize) -> (String, String) {
+    let count = format!(" {}", short_count(count));
+    let room = usize::from(inner.width).saturating_sub(2 + width(&count));
+    (pen.fitted(name, room), count)
 }
 
 fn origins(model: &Model, pen: &mut Pen<'_>, inner: Rect, mut row: u16) {
@@ -82,8 +88,7 @@ fn origins(model: &Model, pen: &mut Pen<'_>, inner: Rect, mut row: u16) {
             None => (pen.glyphs().ok.clone(), Role::Ok),
             Some(_) => (pen.glyphs().closed.clone(), Role::Warn),
         };
-        let name = pen.fitted(&origin_name(&state.origin), usize::from(inner.width).saturating_sub(6));
-        let count = pen.right(&short_count(state.channels), 4);
+        let (name, count) = named_count(pen, inner, &origin_name(&state.origin), state.channels);
         pen.line(
             inner,
             row,
