@@ -16,7 +16,7 @@ use super::neighbours::{Neighbours, sorted};
 use super::reception::Reception;
 pub use super::settings::{Settings, SpectrumStyle};
 pub use super::wish::{Asked, Awaited, Joining, Preview};
-use crate::engine::snapshot::{ChannelView, HostView, PlayerState, PlayerView, Role as Part};
+use crate::engine::snapshot::{ChannelView, HostView, PlayerView, Role as Part};
 use crate::engine::{Snapshot, place};
 use crate::mesh::stats::Neighbour;
 use crate::units::PeerId;
@@ -327,27 +327,6 @@ impl Model {
         self.playing().map(|channel| place(&channel.link))
     }
 
-    /// True while what is heard should be sounding.
-    pub fn is_hearing(&self) -> bool {
-        self.player().is_some_and(|player| {
-            !player.paused && matches!(player.state, PlayerState::Playing | PlayerState::BufferLow)
-        })
-    }
-
-    /// True while sound should be coming out, here or at our listeners.
-    pub fn is_sounding(&self) -> bool {
-        self.is_hearing() || self.show().is_some()
-    }
-
-    /// Meters of what the strip is about: what is heard, else our own show.
-    pub fn strip_meters(&self) -> &Meters {
-        if self.player().is_none() && self.show().is_some() {
-            &self.programme
-        } else {
-            &self.meters
-        }
-    }
-
     /// The neighbours of the shown channel in the order of the mesh screen, and which one is selected.
     pub fn mesh_rows(&self) -> (Vec<&Neighbour>, usize) {
         let Some(channel) = self.shown() else {
@@ -379,31 +358,6 @@ impl Model {
             && list.shelf == super::channels::Shelf::default()
             && self.heard.titles.is_empty()
             && self.pane == 0
-    }
-
-    /// True while levels move on the screen.
-    pub fn is_metering(&self) -> bool {
-        let moving = self.meters.is_moving(self.now) || self.programme.is_moving(self.now);
-        self.is_sounding() && self.focused && moving && self.shows_meters()
-    }
-
-    fn shows_meters(&self) -> bool {
-        match super::view::Tier::of(self.size) {
-            super::view::Tier::Compact | super::view::Tier::Narrow => {
-                matches!(self.screen, Screen::NowPlaying | Screen::Studio)
-            }
-            super::view::Tier::Strip | super::view::Tier::Medium | super::view::Tier::Full => true,
-        }
-    }
-
-    /// True while the spectrum is on the screen and has something to show.
-    pub fn shows_spectrum(&self) -> bool {
-        self.screen == Screen::NowPlaying
-            && self.settings.spectrum
-            && self.focused
-            && self.is_hearing()
-            && self.meters.is_moving(self.now)
-            && super::view::Tier::of(self.size).has_spectrum()
     }
 
     /// Shows what was asked of the sound path as if it had happened.

@@ -21,7 +21,7 @@ pub fn spectrum_pane(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         "off · v shows it".to_owned()
     };
     let inner = pen.pane(area, &[("Spectrum", Role::Dim)], &[(&fact, Role::Muted)], false);
-    if model.settings.spectrum && model.is_sounding() {
+    if model.settings.spectrum && model.is_sounding() && !model.covers_spectrum() {
         spectrum(model, pen, inner, inner.height >= 5);
     } else if !model.is_sounding() {
         pen.line(inner, 0, &[("no sound at this moment", Role::Muted)]);
