@@ -136,6 +136,8 @@ pub enum Overlay {
     Words {
         title: String,
         lines: Vec<String>,
+        /// The first line shown where they are longer than their box.
+        first: usize,
     },
     /// A yes or no before a call.
     Ask {

@@ -3,6 +3,7 @@
 use super::super::model::Overlay;
 use super::super::sample::{hosting, listening, model, press};
 use super::super::text::width;
+use super::super::theme::Role;
 use super::super::update::{Effect, Input, MouseKind, update};
 use super::drawn;
 use crate::engine::snapshot::PlayerState;
@@ -74,6 +75,28 @@ fn three_lines_show_the_question_the_sentence_and_the_selected_row() {
 }
 
 #[test]
+fn words_longer_than_their_box_are_read_on_to_their_end() {
+    for size in [(40, 10), (60, 16), (60, 3)] {
+        let mut model = model(Screen::NowPlaying, size, listening(PlayerState::Playing));
+        // The end of it, however the lines are broken.
+        let is_read = |model: &Model| {
+            let text = drawn(model).1.replace('┃', " ");
+            let words: Vec<&str> = text.split_whitespace().collect();
+            words.join(" ").contains("at 85 ms.")
+        };
+        drop(press(&mut model, "w"));
+        assert!(!is_read(&model), "{size:?} holds all of it");
+        drop(press(&mut model, "j Down"));
+        drop(mouse(&mut model, MouseKind::WheelDown, 5, 1));
+        assert!(matches!(model.overlay, Some(Overlay::Words { first: 3, .. })));
+        drop(press(&mut model, "G j"));
+        assert!(is_read(&model), "{size:?}\n{}", drawn(&model).1);
+        drop(press(&mut model, "k x"));
+        assert!(model.overlay.is_none(), "any other key closes");
+    }
+}
+
+#[test]
 fn volume_recording_and_sleep_timer_are_never_cut() {
     for size in [(120, 36), (80, 24), (60, 16), (46, 12)] {
         let mut snapshot = listening(PlayerState::Playing);
@@ -100,7 +123,7 @@ fn a_click_in_the_drawing_of_the_mesh_selects_who_stands_there() {
         let (rows, at) = model.mesh_rows();
         assert_eq!(rows[at].peer.short(), "44444444", "{size:?}\n{text}");
         let (buffer, _) = drawn(&model);
-        let selected = model.look.theme.style(super::Role::Selection).bg;
+        let selected = model.look.theme.style(Role::Selection).bg;
         assert_eq!(
             Some(buffer[(column, row as u16)].bg),
             selected,

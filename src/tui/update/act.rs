@@ -127,6 +127,7 @@ fn open(model: &mut Model, action: Action) {
         _ => Overlay::Words {
             title: "Why".to_owned(),
             lines: words::why(model),
+            first: 0,
         },
     });
 }

@@ -136,18 +136,38 @@ pub fn on_overlay_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>
             let yes = chord.code == KeyCode::Enter || matches!(chord.typed(), Some('y' | 'Y'));
             answer(model, &call, yes, effects);
         }
-        Overlay::Words { .. } => {
-            model.overlay = None;
-            // Any key closes; those that mean something on the screen do it, too.
-            return matches!(chord.code, KeyCode::Esc | KeyCode::Enter)
-                || matches!(chord.typed(), Some('q' | ' ' | 'w'));
-        }
+        Overlay::Words { .. } => return on_words_key(model, chord),
         Overlay::Themes { .. } | Overlay::Settings { .. } | Overlay::Titles { .. } => {
             on_list_key(model, chord, effects);
         }
         Overlay::Rebind { .. } => {}
     }
     true
+}
+
+/// Keys that walk turn over what is longer than its box. Any other key closes; those that mean something on the screen do
+/// it, too.
+fn on_words_key(model: &mut Model, chord: Chord) -> bool {
+    let count = overlay_rows(model);
+    if count > 1
+        && let Meaning::Call(call) = model.bindings.meaning(&[chord], model.screen)
+        && is_step(call.action)
+    {
+        let page = usize::from(model.size.1 / 2).max(1);
+        if let Some(first) = selected_row(model) {
+            *first = step(*first, count, page, call.action);
+        }
+        return true;
+    }
+    model.overlay = None;
+    matches!(chord.code, KeyCode::Esc | KeyCode::Enter) || matches!(chord.typed(), Some('q' | ' ' | 'w'))
+}
+
+fn is_step(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Up | Action::Down | Action::Top | Action::Bottom | Action::HalfUp | Action::HalfDown
+    )
 }
 
 fn answer(model: &mut Model, call: &Call, yes: bool, effects: &mut Vec<Effect>) {
@@ -235,12 +255,13 @@ fn on_list_key(model: &mut Model, chord: Chord, effects: &mut Vec<Effect>) {
 
 fn selected_row(model: &mut Model) -> Option<&mut usize> {
     match &mut model.overlay {
-        Some(Overlay::Themes { selected, .. } | Overlay::Settings { selected } | Overlay::Titles { selected }) => {
-            Some(selected)
-        }
-        Some(Overlay::Help { .. } | Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => {
-            None
-        }
+        Some(
+            Overlay::Themes { selected, .. }
+            | Overlay::Settings { selected }
+            | Overlay::Titles { selected }
+            | Overlay::Words { first: selected, .. },
+        ) => Some(selected),
+        Some(Overlay::Help { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => None,
     }
 }
 
@@ -275,7 +296,9 @@ pub fn overlay_rows(model: &Model) -> usize {
         Some(Overlay::Settings { .. }) => settings::settings_rows(model).len(),
         Some(Overlay::Titles { .. }) => model.heard.titles.len(),
         Some(Overlay::Help { typed, all, .. }) => help::help_rows(model, typed, *all).len(),
-        Some(Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => 0,
+        // As many as there are lines to begin with.
+        Some(Overlay::Words { .. }) => view::words_beyond(model) + 1,
+        Some(Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => 0,
     }
 }
 

@@ -30,6 +30,7 @@ fn inspect(model: &mut Model) {
     model.overlay = Some(Overlay::Words {
         title: neighbour.peer.short(),
         lines,
+        first: 0,
     });
 }
 

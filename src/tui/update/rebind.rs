@@ -22,6 +22,7 @@ pub fn conflicts(model: &Model) -> Overlay {
     Overlay::Words {
         title: "Keys".to_owned(),
         lines,
+        first: 0,
     }
 }
 

@@ -279,9 +279,10 @@ fn hint_places(model: &Model, area: Rect, tier: Tier) -> (Vec<Hint>, Vec<Hint>) 
 }
 
 /// The verbs of what lies over the screen.
-fn verbs_over(overlay: &Overlay) -> Vec<(Action, &'static str)> {
+fn verbs_over(model: &Model, overlay: &Overlay) -> Vec<(Action, &'static str)> {
     use Action as A;
     match overlay {
+        Overlay::Words { .. } if super::words_beyond(model) > 0 => vec![(A::Up, "read on")],
         Overlay::Help { .. } => vec![(A::Play, "run"), (A::Up, "select"), (A::NextPane, "this screen / all")],
         Overlay::Themes { .. } => vec![(A::Play, "keep"), (A::Up, "try another")],
         Overlay::Settings { .. } => vec![(A::Play, "change"), (A::Up, "select")],
@@ -295,7 +296,7 @@ fn verbs_over(overlay: &Overlay) -> Vec<(Action, &'static str)> {
 fn verbs_here(model: &Model, tier: Tier) -> Vec<(Action, &'static str)> {
     use Action as A;
     if let Some(overlay) = &model.overlay {
-        return verbs_over(overlay);
+        return verbs_over(model, overlay);
     }
     let playing = model.player().is_some();
     let sound = [(A::Pause, "pause"), (A::Mute, "mute"), (A::VolumeDown, "vol")];

@@ -166,6 +166,26 @@ pub fn hit(model: &Model, column: u16, row: u16) -> Option<Hit> {
     }
 }
 
+/// Lines of the words over the screen that their box has no room for.
+pub fn words_beyond(model: &Model) -> usize {
+    let Some(Overlay::Words { lines, .. }) = &model.overlay else {
+        return 0;
+    };
+    let area = Rect {
+        x: 0,
+        y: 0,
+        width: model.size.0,
+        height: model.size.1,
+    };
+    let tier = Tier::of(model.size);
+    let parts = parts(area, tier);
+    if tier == Tier::Strip {
+        strip::words_beyond(lines, parts.strip)
+    } else {
+        overlay::words_beyond(model, parts.body, tier, lines)
+    }
+}
+
 /// The first row shown of a list, so that the selected one is in view.
 fn first_shown(selected: usize, rows: usize, room: usize) -> usize {
     if rows <= room {

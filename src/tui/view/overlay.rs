@@ -11,7 +11,7 @@ use crate::tui::theme::Role;
 use crate::tui::update::{help_rows, settings_rows};
 
 /// Lines that one sentence may take.
-const WORDS_LINES: usize = 4;
+const WORDS_LINES: usize = 12;
 
 /// The area of the overlay in force.
 fn place(model: &Model, area: Rect, tier: Tier) -> Rect {
@@ -30,7 +30,7 @@ fn place(model: &Model, area: Rect, tier: Tier) -> Rect {
     };
     let cells = usize::from(width.saturating_sub(4));
     let needed = match &model.overlay {
-        Some(Overlay::Words { lines, .. }) => lines.iter().map(|line| wrap(line, cells, WORDS_LINES, "").len()).sum(),
+        Some(Overlay::Words { lines, .. }) => laid(lines, cells, "").len(),
         Some(Overlay::Ask { question, .. }) => wrap(question, cells, 3, "").len() + 1,
         Some(_) | None => usize::from(rows).saturating_sub(2),
     };
@@ -46,6 +46,21 @@ fn place(model: &Model, area: Rect, tier: Tier) -> Rect {
         width,
         height,
     }
+}
+
+/// Sentences as they stand in a box of that width.
+fn laid(lines: &[String], cells: usize, more: &str) -> Vec<String> {
+    let wrapped = lines.iter().map(|line| wrap(line, cells, WORDS_LINES, more));
+    wrapped.flatten().collect()
+}
+
+/// Lines of these words that the box has no room for.
+pub fn words_beyond(model: &Model, area: Rect, tier: Tier, lines: &[String]) -> usize {
+    let place = place(model, area, tier);
+    let (cells, room) = (place.width.saturating_sub(4), place.height.saturating_sub(2));
+    laid(lines, usize::from(cells), "")
+        .len()
+        .saturating_sub(usize::from(room))
 }
 
 /// The place of the rows, and how many of them are above it.
@@ -104,9 +119,11 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
         Overlay::Help { all: true, .. } => "every screen · Tab: this one".to_owned(),
         Overlay::Themes { .. } => model.look.depth.name().to_owned(),
         Overlay::Titles { .. } => format!("{}", model.heard.titles.len()),
-        Overlay::Settings { .. } | Overlay::Words { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. } => {
-            String::new()
-        }
+        Overlay::Words { lines, first, .. } => match words_beyond(model, area, tier, lines) {
+            0 => String::new(),
+            beyond => format!("{} of {}", first.min(&beyond) + 1, beyond + 1),
+        },
+        Overlay::Settings { .. } | Overlay::Ask { .. } | Overlay::Rebind { .. } => String::new(),
     };
     let inner = pen.pane(place, &[(&title, Role::Title)], &[(&fact, Role::Dim)], true);
     let (rows, first) = rows_place(model, area, tier);
@@ -115,7 +132,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
         Overlay::Themes { selected, .. } => themes(model, pen, rows, first, *selected),
         Overlay::Settings { selected } => settings(model, pen, rows, first, *selected),
         Overlay::Titles { selected } => titles(model, pen, rows, first, *selected),
-        Overlay::Words { lines, .. } => words(pen, inner, lines),
+        Overlay::Words { lines, first, .. } => words(pen, inner, lines, *first),
         Overlay::Ask { question, .. } => {
             let more = pen.glyphs().more.clone();
             let lines = wrap(&clean(question), usize::from(inner.width), 3, &more);
@@ -153,16 +170,12 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     }
 }
 
-fn words(pen: &mut Pen<'_>, area: Rect, lines: &[String]) {
-    let more = pen.glyphs().more.clone();
-    let mut row = 0;
-    for line in lines {
-        for part in wrap(line, usize::from(area.width), WORDS_LINES, &more) {
-            if row < area.height {
-                pen.line(area, row, &[(&part, Role::Fg)]);
-            }
-            row += 1;
-        }
+fn words(pen: &mut Pen<'_>, area: Rect, lines: &[String], first: usize) {
+    let lines = laid(lines, usize::from(area.width), &pen.glyphs().more);
+    let room = usize::from(area.height);
+    let first = first.min(lines.len().saturating_sub(room));
+    for (row, line) in lines.iter().skip(first).take(room).enumerate() {
+        pen.line(area, row as u16, &[(line, Role::Fg)]);
     }
 }
 

@@ -3,7 +3,7 @@
 mod small;
 mod state;
 
-pub use small::small;
+pub use small::{small, words_beyond};
 pub use state::state;
 
 use ratatui::layout::Rect;

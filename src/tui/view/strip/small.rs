@@ -85,11 +85,9 @@ fn over(model: &Model, pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
             pen.line(area, 1, &[("Esc", Role::Key), (" leaves it as it is", Role::Dim)]);
             return;
         }
-        Overlay::Words { lines, .. } => {
-            let more = pen.glyphs().more.clone();
-            let text = lines.join(" ");
-            let room = usize::from(area.height);
-            for (row, line) in wrap(&text, usize::from(area.width), room, &more).iter().enumerate() {
+        Overlay::Words { lines, first, .. } => {
+            let first = (*first).min(words_beyond(lines, area));
+            for (row, line) in laid(lines, area, &pen.glyphs().more).iter().skip(first).enumerate() {
                 pen.line(area, row as u16, &[(line, Role::Fg)]);
             }
             return;
@@ -104,6 +102,16 @@ fn over(model: &Model, pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
     let row = selected_row(model, overlay);
     let pointer = pen.glyphs().selected.clone();
     pen.line(area, 1, &[(&pointer, Role::Key), (" ", Role::Fg), (&row, Role::Fg)]);
+}
+
+/// Sentences one after the other, over as many lines as they need.
+fn laid(lines: &[String], area: Rect, more: &str) -> Vec<String> {
+    wrap(&lines.join(" "), usize::from(area.width), usize::MAX, more)
+}
+
+/// Lines of these words that the strip has no room for.
+pub fn words_beyond(lines: &[String], area: Rect) -> usize {
+    laid(lines, area, "").len().saturating_sub(usize::from(area.height))
 }
 
 fn selected_row(model: &Model, overlay: &Overlay) -> String {
