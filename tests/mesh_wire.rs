@@ -228,7 +228,10 @@ fn message() -> impl Strategy<Value = Message> {
         any::<u16>().prop_map(|stripes| Message::Detach { stripes }),
         (stripe(), path()).prop_map(|(stripe, path)| Message::Path { stripe, path }),
         chunk(),
-        set().prop_map(Message::Want),
+        (0..=255u32, set()).prop_map(|(steps, set)| Message::Want {
+            within: Duration::from_millis(5) * steps,
+            set
+        }),
         set().prop_map(Message::Lack),
         status(),
         (any::<u32>(), load()).prop_map(|(stamp, load)| Message::Ping { stamp, load }),
@@ -273,7 +276,7 @@ fn held_bytes(message: &Message) -> usize {
         Message::Hello(_)
         | Message::Attach(_)
         | Message::Detach { .. }
-        | Message::Want(_)
+        | Message::Want { .. }
         | Message::Lack(_)
         | Message::Status(_)
         | Message::Ping { .. }

@@ -50,9 +50,9 @@ pub struct Config {
 
     /// How long after its usual time a chunk is asked for elsewhere; below 60 ms reordering was repaired.
     pub repair_margin: Duration,
-    /// Time until another peer is asked.
+    /// Time until another peer is asked, at most; less when the deadline is near.
     pub repair_retry: Duration,
-    /// How long somebody asked may wait for the chunk itself; below `repair_retry`, so that one want stands for each chunk.
+    /// How long somebody asked waits for the chunk itself, at most; the want says how long it stands.
     pub repair_hold: Duration,
     /// Peers asked for one chunk.
     pub repair_tries: u8,

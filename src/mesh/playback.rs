@@ -105,7 +105,10 @@ impl Playback {
     pub fn advance(&mut self, window: &Window, deadline: Duration, chunk_time: Duration, last: Option<Seq>, now: Time) {
         let Some(mut next) = self.next else { return };
         if !self.begun {
-            let run = START.min(deadline / 2).as_micros().div_ceil(chunk_time.as_micros().max(1)) as u64;
+            let run = START
+                .min(deadline / 2)
+                .as_micros()
+                .div_ceil(chunk_time.as_micros().max(1)) as u64;
             match window.first_run(Seq(next), run.max(1)) {
                 Some(first) => next = first.0,
                 // Whoever has waited that long and has no run misses what does not come.

@@ -21,11 +21,10 @@ impl Want {
         self.asked.contains(&Some(key))
     }
 
-    /// Notes who is asked now.
-    pub fn ask(&mut self, key: Key, again: Time) {
+    /// Notes who is asked.
+    pub fn ask(&mut self, key: Key) {
         self.asked = [self.asked[1], self.asked[2], Some(key)];
         self.tries += 1;
-        self.due = again;
     }
 }
 
@@ -127,7 +126,7 @@ mod tests {
         let order: Vec<_> = repair.wants.iter().map(|want| want.seq.0).collect();
         assert_eq!(order, [3, 5, 9]);
         assert!(repair.close(Seq(5)).is_none());
-        repair.wants[0].ask(Key(7), Time(2));
+        repair.wants[0].ask(Key(7));
         assert!(repair.close(Seq(3)).unwrap().has_asked(Key(7)));
     }
 

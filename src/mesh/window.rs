@@ -152,7 +152,10 @@ mod tests {
             window.insert(chunk(seq));
         }
         let run = |from, length| window.first_run(Seq(from), length).map(|seq| seq.0);
-        assert_eq!((run(0, 2), run(0, 3), run(4, 2), run(0, 4)), (Some(3), Some(6), Some(6), None));
+        assert_eq!(
+            (run(0, 2), run(0, 3), run(4, 2), run(0, 4)),
+            (Some(3), Some(6), Some(6), None)
+        );
     }
 
     #[test]

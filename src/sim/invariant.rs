@@ -13,8 +13,6 @@ use crate::sim::world::SimNode;
 
 /// Audits in a row in which a loop may exist: two moves at once can close one, which its members open as the path comes round.
 const LOOP_AUDITS: u8 = 3;
-/// A want stands this long unless it was refused: the time after which another peer is asked, on a clock that may run fast.
-const WANT_STANDS_US: u64 = 245_000;
 /// Neighbours and other peers known of one public network.
 const OF_ONE_NETWORK: usize = 2;
 const KNOWN_OF_ONE_NETWORK: usize = 4;
@@ -151,7 +149,7 @@ impl Watcher {
             return;
         }
         let base = epochs.last().copied().unwrap_or(0);
-        if let Message::Want(set) = message {
+        if let Message::Want { set, .. } = message {
             for seq in set.iter() {
                 let sent = self.sent.entry((to, from, base + seq.0)).or_insert(0);
                 *sent = sent.saturating_sub(1);
@@ -182,11 +180,11 @@ impl Watcher {
         self.note_request(from, to, message, epochs);
         let base = epochs.last().copied().unwrap_or(0);
         match message {
-            Message::Want(set) => {
+            Message::Want { within, set } => {
+                let until = now + within.as_micros() as u64;
                 for seq in set.iter() {
                     let chunk = base + seq.0;
-                    let before = self.asked.insert((from, chunk), now);
-                    if before.is_some_and(|before| now - before < WANT_STANDS_US) {
+                    if self.asked.insert((from, chunk), until).is_some_and(|until| now < until) {
                         self.violate(now, from, Violation::WantTwice { chunk });
                     }
                 }
@@ -394,7 +392,7 @@ fn name(message: &Message) -> &'static str {
         Message::Detach { .. } => "detach",
         Message::Path { .. } => "path",
         Message::Chunk(_) => "chunk",
-        Message::Want(_) => "want",
+        Message::Want { .. } => "want",
         Message::Lack(_) => "lack",
         Message::Status(_) => "status",
         Message::Ping { .. } => "ping",

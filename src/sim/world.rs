@@ -399,7 +399,7 @@ fn message_kind(message: &Message) -> u64 {
         Message::Accept { .. } => 9,
         Message::Refuse { .. } | Message::Redirect { .. } | Message::Detach { .. } => 10,
         Message::Path { .. } => 11,
-        Message::Want(_) | Message::Lack(_) => 12,
+        Message::Want { .. } | Message::Lack(_) => 12,
         Message::Status(_) | Message::Ping { .. } | Message::Pong { .. } => 13,
         Message::Audience(_)
         | Message::Farewell(_)

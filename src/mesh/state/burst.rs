@@ -31,7 +31,7 @@ const BURST_SHARE: f64 = 0.93;
 /// given one by one parent and the other by another need not wait.
 const WHOLE_PAST_SPEED: u32 = 4;
 /// Share of the budget up to which a newcomer is given the whole past it has a use for, at once.
-const WHOLE_PAST_SHARE: f64 = 0.7;
+const WHOLE_PAST_SHARE: f64 = 0.6;
 
 impl Mesh {
     /// Whether a burst will bring this chunk to a child anyway.
@@ -94,7 +94,8 @@ impl Mesh {
         let payload = f64::from(session.bitrate_bps) / 8.0 * session.chunk_time.as_secs_f64();
         let bytes = payload as usize + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
         let feeding = self.feeding(now);
-        self.upload.has_room(chunks as usize * bytes, feeding, WHOLE_PAST_SHARE, now)
+        self.upload
+            .has_room(chunks as usize * bytes, feeding, WHOLE_PAST_SHARE, now)
     }
 
     /// Sends the next chunk of each burst that is due and sets the timer for the rest.

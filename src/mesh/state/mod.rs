@@ -312,7 +312,7 @@ impl Mesh {
             Message::Detach { stripes } => self.on_detach(at, stripes, now),
             Message::Path { stripe, path } => self.on_path(at, stripe, path, now),
             Message::Chunk(pushed) => self.on_chunk(at, pushed, now),
-            Message::Want(set) => self.on_want(at, set, now),
+            Message::Want { within, set } => self.on_want(at, set, within, now),
             Message::Lack(set) => self.on_lack(at, set, now),
             Message::Status(status) => self.on_status(at, status, now),
             Message::Ping { stamp, load } => self.on_ping(at, stamp, load, now),
@@ -478,14 +478,14 @@ fn kind(message: &Message) -> Kind {
         | Message::Audience(_)
         | Message::Hint { .. }
         | Message::Offer { .. } => Kind::Control,
-        Message::Want(_) | Message::Lack(_) => Kind::Repair,
+        Message::Want { .. } | Message::Lack(_) => Kind::Repair,
         Message::Chunk(_) => Kind::Chunk,
     }
 }
 
 /// How much of its kind a message is: asking for many chunks at once costs the neighbour as many answers.
 fn weight(message: &Message) -> u16 {
-    if let Message::Want(set) | Message::Lack(set) = message {
+    if let Message::Want { set, .. } | Message::Lack(set) = message {
         set.len() as u16
     } else {
         1

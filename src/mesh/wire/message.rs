@@ -52,8 +52,9 @@ pub enum Message {
     Path { stripe: Stripe, path: Path },
     /// A chunk, pushed or asked for.
     Chunk(Pushed),
-    /// Chunks the sender misses.
-    Want(SeqSet),
+    /// Chunks the sender misses; after `within` it asks somebody else, so later they are of no use. In steps of 5 ms, up to
+    /// 1.275 s.
+    Want { within: Duration, set: SeqSet },
     /// Chunks that were asked for and are not there.
     Lack(SeqSet),
     /// A child's report to its parent.

@@ -61,6 +61,8 @@ pub const CHUNK_HEADER_BYTES: usize = 1 + 1 + 1 + 2 + 6 + 5 + 64;
 const NO_SEQ: u64 = (1 << 40) - 1;
 /// In which a newcomer says how much of the past it wants.
 const PAST_STEP: Duration = Duration::from_millis(20);
+/// In which it is told how long a want stands.
+const WITHIN_STEP: Duration = Duration::from_millis(5);
 
 impl Message {
     /// Appends the encoded message.
@@ -145,7 +147,10 @@ impl Message {
                 write_path(path, out);
             }
             Message::Chunk(pushed) => write_chunk(pushed, out),
-            Message::Want(set) => write_set(WANT, set, out),
+            Message::Want { within, set } => {
+                write_set(WANT, set, out);
+                out.u8(u8::try_from(within.as_millis() / WITHIN_STEP.as_millis()).unwrap_or(u8::MAX));
+            }
             Message::Lack(set) => write_set(LACK, set, out),
             Message::Status(status) => write_status(status, out),
             Message::Ping { stamp, load } => write_ping(PING, *stamp, load, out),
@@ -206,7 +211,11 @@ fn read(kind: u8, from: &mut Reader<'_>) -> Result<Message, WireError> {
             path: read_path(from)?,
         },
         CHUNK => read_chunk(from)?,
-        WANT => Message::Want(read_set(from)?),
+        WANT => {
+            let set = read_set(from)?;
+            let within = WITHIN_STEP * u32::from(from.u8()?);
+            Message::Want { within, set }
+        }
         LACK => Message::Lack(read_set(from)?),
         STATUS => read_status(from)?,
         PING => Message::Ping {

@@ -116,7 +116,7 @@ impl World {
         } else {
             self.watcher.note_request(from, to, &message, &self.epochs);
         }
-        if let Message::Want(set) = &message {
+        if let Message::Want { set, .. } = &message {
             self.metrics.wanted += set.len() as u64;
         }
         let now = if late { self.now + SLOW_US } else { self.now };
@@ -218,7 +218,7 @@ fn traffic_kind(message: &Message) -> usize {
         Message::Chunk(_) => 0,
         Message::Status(_) | Message::Audience(_) => 1,
         Message::Ping { .. } | Message::Pong { .. } => 2,
-        Message::Want(_) | Message::Lack(_) => 3,
+        Message::Want { .. } | Message::Lack(_) => 3,
         Message::Hello(_)
         | Message::Session(_)
         | Message::Peers { .. }
