@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -14,13 +14,20 @@ const CAPACITY: Duration = Duration::from_millis(500);
 /// How long sound takes to come up after silence: 5 ms at 48 kHz.
 const RISE_FRAMES: u32 = 240;
 
+/// How late a call may come after the sound that was given before has been played.
+const LATE: Duration = Duration::from_millis(10);
+/// Most that a device is taken to hold beyond what it says: two of its periods.
+const HELD_MAX: Duration = Duration::from_millis(40);
+
 /// Numbers that the callback writes and others read.
 #[derive(Default)]
 pub(super) struct Meter {
     /// Frames that the device asked for.
     pub asked_frames: AtomicU64,
-    /// Times that the ring ran empty while sound was expected.
+    /// Times that the ring ran empty while sound was expected, or the device did.
     pub underruns: AtomicU64,
+    /// The system said that the device ran empty, and nobody counted it yet.
+    pub ran_dry: AtomicBool,
     /// Silent frames put in its place.
     pub missing_frames: AtomicU64,
     /// From the callback to the ear, as the device tells it.
@@ -67,6 +74,7 @@ pub(super) fn ring(rate: u32) -> (Feed, Pull) {
         short: false,
         rise_left: RISE_FRAMES,
         fade_left: None,
+        dry_at: None,
     };
     (feed, pull)
 }
@@ -111,9 +119,27 @@ pub(super) struct Pull {
     rise_left: u32,
     /// Frames until silence, once fading; and over how many.
     fade_left: Option<(u32, u32)>,
+    /// When the device has played all it was given, and is silent unless it asks before.
+    dry_at: Option<Instant>,
 }
 
 impl Pull {
+    /// Notices that the device ran empty before it asked again, as it does while this process is kept from the processor:
+    /// then there was silence, however much waits in the ring. It asks for `time` of sound now, which will be heard after
+    /// `latency`; zero means that it does not say.
+    pub fn called(&mut self, time: Duration, latency: Duration, now: Instant) {
+        let said = self.meter.ran_dry.swap(false, Relaxed);
+        let seen = self.dry_at.is_some_and(|at| now > at);
+        if (said || seen) && self.meter.expecting.load(Relaxed) && self.fade_left.is_none() {
+            self.meter.underruns.fetch_add(1, Relaxed);
+        }
+        let slack = if latency.is_zero() { HELD_MAX + time } else { LATE };
+        let told = now + latency + time + slack;
+        // Two calls in a row: the latency may not count what the first one took.
+        let added = self.dry_at.map_or(told, |at| at + time);
+        self.dry_at = Some(told.max(added.min(told + HELD_MAX)));
+    }
+
     /// Fills interleaved stereo; what is missing is silence, and counted.
     pub fn fill(&mut self, out: &mut [f32]) {
         let wanted = out.len() / CHANNELS;
@@ -253,6 +279,32 @@ mod tests {
         feed.rest();
         pulled(&mut pull, 10);
         assert_eq!(pull.meter.missing_frames.load(Relaxed), 16, "a rest is no fault");
+    }
+
+    #[test]
+    fn a_device_that_ran_empty_is_counted_although_the_ring_is_full() {
+        let (mut feed, mut pull) = risen();
+        let ms = Duration::from_millis;
+        let mut now = Instant::now();
+        let mut count = |pull: &mut Pull, passed, latency| {
+            feed.push(&[1.0; 40]);
+            now += ms(passed);
+            pull.called(ms(20), ms(latency), now);
+            pulled(pull, 20);
+            pull.meter.underruns.load(Relaxed)
+        };
+        assert_eq!(count(&mut pull, 0, 20), 0);
+        for _ in 0..1_000 {
+            assert_eq!(count(&mut pull, 20, 20), 0);
+        }
+        assert_eq!(count(&mut pull, 0, 20), 0, "two calls in a row");
+        assert_eq!(count(&mut pull, 65, 20), 0, "late, and yet in time");
+        assert_eq!(count(&mut pull, 1_000, 20), 1);
+        pull.meter.ran_dry.store(true, Relaxed);
+        assert_eq!(count(&mut pull, 20, 20), 2, "the system said so");
+        assert_eq!(count(&mut pull, 20, 0), 2);
+        assert_eq!(count(&mut pull, 70, 0), 2, "who does not say may hold more");
+        assert_eq!(count(&mut pull, 1_000, 0), 3);
     }
 
     #[test]

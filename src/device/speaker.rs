@@ -184,10 +184,13 @@ fn build_as<T: SizedSample + FromSample<f32>>(
 ) -> Result<cpal::Stream, cpal::Error> {
     let channels = usize::from(config.channels).max(1);
     let mut block = [0.0; BLOCK_FRAMES * CHANNELS];
+    let meter = Arc::clone(&pull.meter);
     let on_output = move |out: &mut [T], info: &OutputCallbackInfo| {
         let times = info.timestamp();
         let latency = times.playback.saturating_duration_since(times.callback);
         pull.meter.device_latency_us.store(latency.as_micros() as u64, Relaxed);
+        let asked = time_of(out.len() / channels, config.sample_rate);
+        pull.called(asked, latency, Instant::now());
         for part in out.chunks_mut(BLOCK_FRAMES * channels) {
             let stereo = &mut block[..part.len() / channels * CHANNELS];
             pull.fill(stereo);
@@ -195,6 +198,9 @@ fn build_as<T: SizedSample + FromSample<f32>>(
         }
     };
     let on_error = move |error: cpal::Error| {
+        if error.kind() == cpal::ErrorKind::Xrun {
+            meter.ran_dry.store(true, Relaxed);
+        }
         if let Some(order) = fault(&error) {
             let _ = control.try_send(order);
         }
