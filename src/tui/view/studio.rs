@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{Pen, Tier, from};
+use super::{Pen, Tier, frame, from};
 use crate::engine::snapshot::HostView;
 use crate::tui::action::Action;
 use crate::tui::model::Model;
@@ -13,7 +13,7 @@ use crate::tui::update::words::{clock, decibels, limit, loudness, rate, shared_l
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     let Some(show) = model.show() else {
-        off_air(model, pen, area);
+        off_air(model, pen, area, tier);
         return;
     };
     let banner_rows = if tier >= Tier::Medium { 6 } else { 4 }.min(area.height);
@@ -78,43 +78,48 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     }
 }
 
-/// What the drawing of a studio promises and this one does not have.
+/// What the command line offers beyond this.
+const MORE: &str = "inonda host takes the same and more: bitrate, codec, genre, a recording.";
+/// What a studio should have, and this one has not.
 const NOT_YET: &str = "Not available yet: a mixer with several sources, talking over music, the cough key, carts, and \
                        changing the running order.";
 
-fn off_air(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let inner = pen.pane(area, &[("Studio", Role::Title)], &[], true);
-    pen.line(inner, 1, &[("You are not on air.", Role::Fg)]);
+/// How to go on air, in as many lines as there are: blank ones go first, then what is not there yet.
+fn off_air(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
+    let inner = frame::aired(frame::draw(pen, area, tier, ("Studio", ""), true));
+    let air = u16::from(inner.height >= 16);
+    pen.line(inner, air, &[("You are not on air.", Role::Fg)]);
     let key = model.bindings.label(Action::GoOnAir);
-    pen.line(
-        inner,
-        3,
-        &[
-            (&key, Role::Key),
-            ("  goes on air from here. Say with what:", Role::Dim),
-        ],
-    );
+    let mut row = air + 1 + air;
+    pen.line(inner, row, &[(&key, Role::Key), ("  goes on air with", Role::Dim)]);
+    row += 1 + air;
     let ways = [
         (":air file ~/Music/set as Night Ferry", "a file, a folder or a playlist"),
         (":air mic as Night Ferry", "your microphone"),
         (":air tone", "a test tone"),
         (":air station http://HOST/live", "an internet station, into the mesh"),
     ];
-    for (row, (line, words)) in ways.iter().enumerate() {
-        let row = 5 + row as u16;
-        pen.at(inner, 3, row, &[(line, Role::Key)]);
-        pen.at(inner, 42, row, &[(words, Role::Dim)]);
+    for (line, words) in ways {
+        pen.at(inner, 2, row, &[(line, Role::Key)]);
+        if inner.width >= 76 {
+            pen.at(inner, 41, row, &[(words, Role::Dim)]);
+        }
+        row += 1;
     }
-    let more = "inonda host takes the same and more: bitrate, codec, genre, a recording.";
-    pen.line(inner, 10, &[(more, Role::Muted)]);
-    not_yet(pen, inner, 12);
+    row += air;
+    for (words, gap) in [(MORE, air), (NOT_YET, 0)] {
+        let lines = wrap(words, usize::from(inner.width), 4, "");
+        if row + lines.len() as u16 <= inner.height {
+            row = notes(pen, inner, row, &lines) + gap;
+        }
+    }
 }
 
-fn not_yet(pen: &mut Pen<'_>, area: Rect, from: u16) {
-    let more = pen.glyphs().more.clone();
-    for (row, line) in wrap(NOT_YET, usize::from(area.width), 4, &more).iter().enumerate() {
-        pen.line(area, from + row as u16, &[(line, Role::Muted)]);
+fn notes(pen: &mut Pen<'_>, area: Rect, from: u16, lines: &[String]) -> u16 {
+    for (row, line) in (from..).zip(lines) {
+        pen.line(area, row, &[(line, Role::Muted)]);
     }
+    from + lines.len() as u16
 }
 
 fn banner(model: &Model, pen: &mut Pen<'_>, area: Rect, show: &HostView, tier: Tier) {
@@ -342,5 +347,6 @@ fn uplink(model: &Model, pen: &mut Pen<'_>, area: Rect, show: &HostView) {
     for (row, line) in wrap(echo, usize::from(inner.width), 3, &more).iter().enumerate() {
         pen.line(inner, (rows.len() + 1 + row) as u16, &[(line, Role::Muted)]);
     }
-    not_yet(pen, inner, rows.len() as u16 + 4);
+    let lines = wrap(NOT_YET, usize::from(inner.width), 4, "");
+    notes(pen, inner, rows.len() as u16 + 4, &lines);
 }
