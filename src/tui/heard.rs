@@ -29,6 +29,15 @@ pub struct Heard {
 }
 
 impl Heard {
+    /// Adds what is on when a channel begins to be heard. From then on its titles are told as they change: a snapshot may be
+    /// older than what was told.
+    pub fn begin(&mut self, unix_s: u64, channel: &str, title: &str) {
+        let known = self.now.as_ref().is_some_and(|(known, _)| *known == clean(channel));
+        if !known && !channel.is_empty() {
+            self.add(unix_s, channel, title);
+        }
+    }
+
     /// Adds a title unless it is the one being heard; empty titles are no titles.
     pub fn add(&mut self, unix_s: u64, channel: &str, title: &str) {
         let (channel, title) = (clean(channel), clean(title));

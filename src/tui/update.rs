@@ -284,7 +284,7 @@ fn on_snapshot(model: &mut Model, snapshot: Arc<Snapshot>, effects: &mut Vec<Eff
             model.rate_at = now;
         }
         if channel.player.is_some() {
-            model.heard.add(model.wall.unix_s, &channel.name, &channel.title);
+            model.heard.begin(model.wall.unix_s, &channel.name, &channel.title);
             if before != Some(channel.channel) {
                 sound::recall_volume(model, &channel.channel.to_string(), effects);
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::drawn;
-use crate::engine::Command;
 use crate::engine::snapshot::{PlayerState, Snapshot};
+use crate::engine::{Command, Event};
 use crate::tui::action::Screen;
 use crate::tui::channels::tests::listing;
 use crate::tui::sample::{levels, listening, model, press};
@@ -236,6 +236,27 @@ fn the_titles_of_now_playing_are_walked_starred_and_searched() {
     drop(press(&mut model, "G"));
     assert_eq!(model.heard.selected, model.heard.titles.len() - 1);
     assert!(matches!(&press(&mut model, "y")[..], [Effect::Copy(_)]));
+}
+
+#[test]
+fn a_snapshot_older_than_what_was_told_adds_no_title() {
+    let old = listening(PlayerState::Playing);
+    let mut model = model(Screen::NowPlaying, (120, 36), old.clone());
+    let title = "Ahmad Jamal – Poinciana".to_owned();
+    let channel = old.channels[0].channel;
+    drop(update(
+        &mut model,
+        Input::Event(Box::new(Event::Title {
+            channel,
+            title: title.clone(),
+        })),
+    ));
+    drop(update(&mut model, Input::Snapshot(Arc::new(old.clone()))));
+    let mut new = old;
+    new.channels[0].title = title.clone();
+    drop(update(&mut model, Input::Snapshot(Arc::new(new))));
+    let heard: Vec<&str> = model.heard.newest().map(|heard| heard.title.as_str()).collect();
+    assert_eq!(heard, [title.as_str(), "Bill Evans Trio – Waltz for Debby"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn place(model: &Model, area: Rect, tier: Tier) -> Rect {
     let (columns, rows) = match &model.overlay {
         Some(Overlay::Help { .. }) => (area.width.saturating_sub(4).min(116), area.height),
         Some(Overlay::Themes { .. }) => (34, area.height),
-        Some(Overlay::Settings { .. }) => (90, settings_rows(model).len() as u16 + 2),
+        Some(Overlay::Settings { .. }) => (100, settings_rows(model).len() as u16 + 2),
         Some(Overlay::Titles { .. }) => (90, area.height),
         Some(Overlay::Words { .. }) => (84, 0),
         Some(Overlay::Ask { .. } | Overlay::Rebind { .. }) | None => (60, 4),

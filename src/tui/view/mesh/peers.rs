@@ -18,7 +18,7 @@ const WIDE: u16 = 70;
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, channel: &ChannelView, neighbours: &[&Neighbour], at: usize) {
     let wide = area.width >= WIDE;
     let head = if wide {
-        "   PEER     ROLE    STRIPES  RTT  JIT  LATE  IN    OUT   AGE     RTT"
+        "   PEER     ROLE    STRIPES  RTT  JIT  LATE  IN    OUT   AGE     RTT OVER TIME"
     } else {
         "   PEER     ROLE      RTT  LATE  IN    OUT"
     };
