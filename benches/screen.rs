@@ -54,7 +54,7 @@ fn main() {
 struct Sound(Option<Speaker>);
 
 struct Speaker {
-    _server: Server,
+    server: Server,
     address: String,
     cookie: PathBuf,
 }
@@ -68,7 +68,7 @@ impl Sound {
         fs::write(&cookie, [7; 256]).unwrap();
         Sound(Server::start(&folder).map(|server| Speaker {
             address: server.address(&folder),
-            _server: server,
+            server,
             cookie,
         }))
     }
@@ -253,7 +253,7 @@ fn among_many(lab: &Lab, sound: &Sound, host: &Node, link: &str) {
     );
     filter(&mut terminal);
     busy(&mut terminal);
-    control(&mut terminal, host);
+    control(&mut terminal, sound, host);
     leave(terminal);
 }
 
@@ -327,14 +327,16 @@ fn busy(terminal: &mut Terminal) {
 }
 
 /// The count above does count: what happens when the sound is really cut off.
-fn control(terminal: &mut Terminal, host: &Node) {
+fn control(terminal: &mut Terminal, sound: &Sound, host: &Node) {
     let before = underruns(terminal);
-    terminal.signal("STOP");
-    std::thread::sleep(Duration::from_secs(1));
-    terminal.signal("CONT");
+    if let Some(speaker) = &sound.0 {
+        rig::signal(speaker.server.id(), "STOP");
+        std::thread::sleep(Duration::from_millis(400));
+        rig::signal(speaker.server.id(), "CONT");
+    }
     let device = underruns(terminal) - before;
     row(
-        "  the same count when the program is stopped for a second",
+        "  the same count when the sound server is stopped for 0.4 s",
         &Reach::Seen,
         device as f64,
         "",
@@ -367,14 +369,16 @@ fn first_row(terminal: &Terminal) -> usize {
     first_of(&terminal.text()).unwrap()
 }
 
-/// What Now Playing says, once it has had time to hear of it.
+/// What Now Playing says once it has had time to hear of it, and times that the log tells of a lost device.
 fn underruns(terminal: &mut Terminal) -> u64 {
     std::thread::sleep(Duration::from_secs(2));
+    terminal.press("5", "all modules");
+    let lost = terminal.text().matches("is lost").count() as u64;
     terminal.press("2", "underruns");
     let text = terminal.text();
     let words: Vec<&str> = text.split_whitespace().collect();
     let at = words.iter().position(|word| word.starts_with("underruns")).unwrap();
-    words[at - 1].parse().unwrap()
+    lost + words[at - 1].parse::<u64>().unwrap()
 }
 
 fn share_of_a_core(terminal: &Terminal, seconds: u64) -> f64 {

@@ -157,6 +157,12 @@ impl Server {
         None
     }
 
+    /// Its process.
+    #[allow(dead_code, reason = "only the bench of the screen stops it")]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// What `PULSE_SERVER` must be to reach the one of this folder.
     pub fn address(&self, folder: &Path) -> String {
         format!("unix:{}", folder.join("native").display())
