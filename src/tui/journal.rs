@@ -123,17 +123,12 @@ impl Journal {
             Event::ParentChanged {
                 stripe, from, to, gap, ..
             } => {
-                let name = |peer: &Option<PeerId>| peer.map_or("nobody".to_owned(), |peer| peer.short());
-                let level = if to.is_none() { Level::Warn } else { Level::Info };
-                let text = format!(
-                    "stripe {}: {} feeds us in place of {}, {} ms without",
-                    stripe + 1,
-                    name(to),
-                    name(from),
-                    gap.as_millis()
-                );
-                let hint = "The buffer covers such a gap; w tells whether anything was heard of it.";
-                add(level, "mesh", &text, hint);
+                let (level, text) = parent_changed(*from, *to, gap.as_millis());
+                let hint = match from {
+                    Some(_) => "The buffer covers such a gap; w tells whether anything was heard of it.",
+                    None => "",
+                };
+                add(level, "mesh", &format!("stripe {}: {text}", stripe + 1), hint);
             }
             Event::Recorded { view, .. } => add(Level::Info, "sound", &words::recorded(view), ""),
             Event::OffAir { reason, .. } => add(
@@ -177,6 +172,21 @@ impl Journal {
             format!("{} {text}\n", wall.full_time(line.unix_s))
         };
         self.lines.iter().map(line).collect()
+    }
+}
+
+fn parent_changed(from: Option<PeerId>, to: Option<PeerId>, gap_ms: u128) -> (Level, String) {
+    match (from.map(|peer| peer.short()), to.map(|peer| peer.short())) {
+        (None, Some(to)) => (Level::Info, format!("{to} feeds us")),
+        (Some(from), Some(to)) => (
+            Level::Info,
+            format!("{to} feeds us in place of {from}, {gap_ms} ms without"),
+        ),
+        (Some(from), None) => (
+            Level::Warn,
+            format!("{from} feeds us no more, and nobody else does yet"),
+        ),
+        (None, None) => (Level::Warn, "nobody feeds us yet".to_owned()),
     }
 }
 

@@ -109,7 +109,10 @@ fn shown(model: &Model, row: Row) -> SettingRow {
         ),
         Row::Volumes => (
             "volumes",
-            format!("{} channels", settings.volumes.len()),
+            match settings.volumes.len() {
+                1 => "1 channel".to_owned(),
+                count => format!("{count} channels"),
+            },
             "Enter forgets the volumes kept by channel",
         ),
     };

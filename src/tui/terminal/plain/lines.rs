@@ -109,7 +109,9 @@ pub(super) fn channels(model: &Model) -> io::Result<()> {
         say(&format!("{} {}", number + 1, facts.join(", ")))?;
     }
     match list.rows.len() {
-        0 => say("no channel was found yet; play LINK joins one by its link"),
+        0 if list.listings.is_empty() => say("no channel was found yet; play LINK joins one by its link"),
+        0 if !list.query.is_empty() => say(&format!("nothing fits {:?}; back shows all again", clean(&list.query))),
+        0 => say("nothing stands here at this moment"),
         count if count > ROWS_MAX => say(&format!("{} more; filter WORDS narrows the list", count - ROWS_MAX)),
         _ => Ok(()),
     }
