@@ -24,6 +24,10 @@ const HOP: usize = 1_024;
 /// Hops that a break may cost: the blocks over it, their neighbours that are not trusted, and what a codec smears. The seam of
 /// the sweep costs the same.
 const BREAK_HOPS: usize = BLOCK / HOP + 10;
+/// Left out at the start, as a part of a second: an Opus decoder that begins within a stream takes 80 ms to be exact (RFC 7845,
+/// section 4.6). At the end: a fade.
+const START_PARTS: usize = 10;
+const END_PARTS: usize = 50;
 /// Frames over which silence is looked for: five periods of the left side.
 const QUIET_BLOCK: usize = 240;
 
@@ -88,8 +92,8 @@ impl Findings {
     }
 }
 
-/// Examines interleaved stereo that was received at `rate_hz`. The first and last 20 ms of sound, where fades are, are only
-/// looked at for silence.
+/// Examines interleaved stereo that was received at `rate_hz`. The first 100 ms and the last 20 ms, where the decoder settles
+/// and fades are, are not looked at.
 pub fn examine(received: &[f32], rate_hz: u32) -> Findings {
     let mut findings = Findings {
         speed: (f64::MAX, f64::MIN),
@@ -103,8 +107,10 @@ pub fn examine(received: &[f32], rate_hz: u32) -> Findings {
         return findings;
     };
     (findings.first, findings.last) = (first, last);
-    let edge = rate_hz as usize / 50;
-    let (from, to) = (first + edge, last.saturating_sub(edge));
+    let (from, to) = (
+        first + rate_hz as usize / START_PARTS,
+        last.saturating_sub(rate_hz as usize / END_PARTS),
+    );
     if to < from + 2 * BLOCK {
         return findings;
     }

@@ -113,6 +113,10 @@ impl Engine {
             Report::Title { channel, title } => self.on_title(channel, title),
             Report::Player { channel, view } => {
                 if let Some(channel) = self.channels.get_mut(&channel) {
+                    if !view.delay.is_zero() {
+                        let heard = Input::Heard { delay: view.delay };
+                        channel.mesh.handle_input(heard, clock::now());
+                    }
                     channel.player = Some(view);
                 }
             }

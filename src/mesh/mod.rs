@@ -73,6 +73,8 @@ pub enum Input {
     OwnAddrs { addrs: Vec<SocketAddr> },
     /// The person changed the upload budget; zero means listen only.
     SetUpload { bits_per_second: u64 },
+    /// What is heard now left the host so long ago: a show that has just begun is heard with less than the deadline in reserve.
+    Heard { delay: Duration },
     /// The person wants nothing more to do with this peer.
     Block { peer: PeerId },
     /// The person asks to look for better parents now.

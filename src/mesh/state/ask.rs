@@ -59,16 +59,26 @@ impl Mesh {
         }
     }
 
-    /// How long a chunk is still of use to this node.
+    /// How long a chunk is still of use to this node or to others like it.
     fn time_left(&self, seq: Seq, now: Time) -> Duration {
         (self.playback.published(seq, self.chunk_time()) + self.config.deadline).since(now)
+    }
+
+    /// How long until it should be heard here; when it is too late for that, how long it is still of use.
+    fn time_to_ear(&self, seq: Seq, now: Time) -> Duration {
+        let heard = (self.playback.published(seq, self.chunk_time()) + self.heard).since(now);
+        if heard.is_zero() {
+            self.time_left(seq, now)
+        } else {
+            heard
+        }
     }
 
     /// How long to wait before the next one is asked: the tries that remain share the time that remains. (With a fixed 250 ms
     /// one in ten meshes of nine missed a chunk after a crash at a deadline of 0.4 s, and none like this.)
     fn pause(&self, want: &Want, least: Duration, now: Time) -> Duration {
         let tries = u32::from(self.config.repair_tries.saturating_sub(want.tries)) + 1;
-        let share = self.time_left(want.seq, now) / tries;
+        let share = self.time_to_ear(want.seq, now) / tries;
         share.max(PAUSE_MIN + least).min(self.config.repair_retry)
     }
 

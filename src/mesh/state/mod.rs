@@ -74,6 +74,8 @@ pub struct Mesh {
     bursts: Vec<burst::Burst>,
     standing: Standing,
     playback: Playback,
+    /// Source to ear as it is now.
+    heard: Duration,
     /// Child links the budget admits.
     slots: u8,
     upload: Upload,
@@ -172,6 +174,7 @@ impl Mesh {
             watch_due: now,
             key: Key::of(&me),
             record,
+            heard: config.deadline,
             config,
             me,
             channel,
@@ -230,6 +233,7 @@ impl Mesh {
                 self.upload = Upload::new(bits_per_second);
                 self.resize_slots(now);
             }
+            Input::Heard { delay } => self.heard = delay.min(self.config.deadline),
             Input::Block { peer } => {
                 self.standing.block(peer);
                 self.drop_peer(peer, CloseReason::Banned, now);
