@@ -455,7 +455,7 @@ mod told_anything {
                 let from = PeerId([20 + who; 32]);
                 if !mesh.is_connected_to(&from) {
                     let remote = SocketAddr::from(([127, 0, 0, 1], u16::from(who)));
-                    mesh.handle_input(Input::Connected { peer: from, remote, dialled: honest }, now);
+                    mesh.handle_input(Input::Connected { peer: from, remote, dialled: honest, rtt: None }, now);
                 }
                 if n == 0 {
                     mesh.handle_input(Input::Received { from, message: begin.clone() }, now);

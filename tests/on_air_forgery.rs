@@ -121,7 +121,15 @@ async fn attack(victim: SocketAddr, channel: ChannelId, forge: Forge) {
             Ok(Some(NetEvent::Connected { peer, remote, dialled })) => {
                 let is_first = *target.get_or_insert(peer) == peer;
                 assert!(is_first || dialled);
-                mesh.handle_input(Input::Connected { peer, remote, dialled }, clock::now());
+                mesh.handle_input(
+                    Input::Connected {
+                        peer,
+                        remote,
+                        dialled,
+                        rtt: None,
+                    },
+                    clock::now(),
+                );
             }
             Ok(Some(NetEvent::Message { peer, bytes, .. })) => {
                 let message = Message::decode(&bytes).unwrap();

@@ -94,11 +94,13 @@ impl Engine {
             .retain(|addr, expected| *addr != connection.remote && *expected != Some(peer));
         if connection.users.insert(id) {
             channel.users.insert(peer);
+            let rtt = self.endpoint.path(peer).map(|path| path.rtt);
             channel.mesh.handle_input(
                 Input::Connected {
                     peer,
                     remote: connection.remote,
                     dialled,
+                    rtt,
                 },
                 clock::now(),
             );

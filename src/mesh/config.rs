@@ -25,7 +25,7 @@ pub struct Config {
     pub slots_max: u8,
     /// Share of the budget given to steady feeding; the rest is for repairs, bursts and control.
     pub slots_share: f64,
-    /// Bytes of IP, UDP and QUIC around one message: 20 + 8 + 30, and the channel tag of 4.
+    /// Bytes of IP, UDP and QUIC around one message: 20 + 8 + 26, and the channel tag of 4.
     pub packet_overhead_bytes: usize,
 
     /// Warm neighbours that feed nothing, asked for repairs and tried first after a loss.
@@ -106,7 +106,7 @@ impl Default for Config {
             unix_at_origin_s: 0,
             slots_max: 24,
             slots_share: 0.9,
-            packet_overhead_bytes: 62,
+            packet_overhead_bytes: 58,
             spares: 6,
             spares_dialled: 3,
             spares_max: 14,

@@ -54,11 +54,12 @@ pub enum Input {
     Publish { payload: Bytes },
     /// A neighbour's message, already decoded.
     Received { from: PeerId, message: Message },
-    /// An authenticated connection stands; `dialled` when this node opened it.
+    /// An authenticated connection stands; `dialled` when this node opened it, `rtt` as its handshake took it, if it did.
     Connected {
         peer: PeerId,
         remote: SocketAddr,
         dialled: bool,
+        rtt: Option<Duration>,
     },
     /// The connection to a neighbour ended.
     Disconnected { peer: PeerId },

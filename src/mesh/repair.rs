@@ -84,6 +84,12 @@ impl Repair {
         (want.tries > 0).then_some(want)
     }
 
+    /// Whether somebody has been asked for a chunk.
+    pub fn is_asked(&self, seq: Seq) -> bool {
+        let at = self.wants.binary_search_by_key(&seq, |want| want.seq);
+        at.is_ok_and(|at| self.wants[at].tries > 0)
+    }
+
     /// Remembers to send a chunk when it comes; false when too many wait, or too many for this one.
     pub fn hold(&mut self, seq: Seq, by: Key, until: Time) -> bool {
         let own = self.held.iter().filter(|held| held.by == by).count();

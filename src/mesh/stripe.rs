@@ -27,6 +27,8 @@ pub struct StripeState {
     /// Last fresh chunk from the parent, and later chunks on other stripes since.
     pub pushed: Time,
     pub outrun: u8,
+    /// When the next chunk is due to the children, at one a round.
+    pub turn: Time,
     /// When the parent was taken.
     pub since: Time,
     /// Why a better place is looked for.
@@ -106,6 +108,16 @@ impl StripeState {
         }
         self.pushed = now;
         self.outrun = 0;
+    }
+
+    /// Whether a fresh chunk goes to the children by right: one a round, and one more, for chunks do not come evenly. What
+    /// comes faster, after a gap, does so at all nodes at once.
+    pub fn takes_turn(&mut self, round: Duration, now: Time) -> bool {
+        let in_turn = self.turn <= now + round;
+        if in_turn {
+            self.turn = self.turn.max(now) + round;
+        }
+        in_turn
     }
 
     /// When a chunk of this stripe usually comes.

@@ -17,10 +17,13 @@ use std::time::{Duration, Instant};
 use quinn::congestion::{Controller, ControllerFactory};
 use quinn_proto::RttEstimator;
 
+use crate::net::transport::ACK_THRESHOLD;
+
 /// At the start: the join burst of one stripe at 256 kbit/s, a second of it.
 const INITIAL_PACKETS: u64 = 24;
-/// Never less: half a second of 128 kbit/s; at a round trip of a second still the rate of two stripes.
-const FLOOR_PACKETS: u64 = 8;
+/// Never less: every eighth packet is acknowledged at once, and as many again may be under way meanwhile, which is a whole
+/// stream of 256 kbit/s over a round trip of 160 ms; at a round trip of a second still the rate of three stripes.
+const FLOOR_PACKETS: u64 = 2 * (ACK_THRESHOLD as u64 + 1);
 /// Never more: a second of FLAC.
 const CEILING_BYTES: u64 = 256 * 1_024;
 /// What is left after a loss; Cubic's figure.

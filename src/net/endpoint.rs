@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::Runtime;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::limits::MESSAGE_MAX_BYTES;
 use crate::mesh::Delivery;
+use crate::net::acks::Patient;
 use crate::net::ask;
 use crate::net::event::{DialError, DisconnectReason, NetError, NetEvent};
 use crate::net::framing::{NET_TAG, Tag, datagram};
@@ -128,11 +130,11 @@ impl Endpoint {
     ) -> Result<(Endpoint, mpsc::Receiver<NetEvent>), NetError> {
         let configs = tls::Configs::new(identity.signing_key())?;
         let transport = transport::config();
-        let mut client = quinn::ClientConfig::new(Arc::new(configs.client));
+        let mut client = quinn::ClientConfig::new(Arc::new(Patient(Arc::new(configs.client))));
         client.transport_config(Arc::clone(&transport));
         let mut asker = quinn::ClientConfig::new(Arc::new(configs.asker));
         asker.transport_config(transport::asking());
-        let mut server = quinn::ServerConfig::with_crypto(Arc::new(configs.server));
+        let mut server = quinn::ServerConfig::with_crypto(Arc::new(Patient(Arc::new(configs.server))));
         server.transport_config(transport).max_incoming(accept::HANDSHAKES_MAX);
         let quinn = match line {
             Some(line) => bind_rough(addr, line).map_err(|source| NetError::bind(addr, source))?,
@@ -356,19 +358,30 @@ fn bind_rough(addr: SocketAddr, line: Arc<dyn Line>) -> io::Result<quinn::Endpoi
     let runtime = Arc::new(quinn::TokioRuntime);
     let socket = runtime.wrap_udp_socket(std::net::UdpSocket::bind(addr)?)?;
     let rough = Rough::new(socket, line)?;
-    quinn::Endpoint::new_with_abstract_socket(quinn::EndpointConfig::default(), None, rough, runtime)
+    quinn::Endpoint::new_with_abstract_socket(transport::endpoint(), None, rough, runtime)
 }
 
 fn bind_socket(addr: SocketAddr) -> Result<quinn::Endpoint, NetError> {
     let wildcard_v6 = addr.is_ipv6() && addr.ip().is_unspecified();
-    match quinn::Endpoint::client(addr) {
+    match bind_both(addr) {
         Ok(endpoint) => Ok(endpoint),
         Err(error) if wildcard_v6 && knows_no_ipv6(&error) => {
             let addr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, addr.port()));
-            quinn::Endpoint::client(addr).map_err(|source| NetError::bind(addr, source))
+            bind_both(addr).map_err(|source| NetError::bind(addr, source))
         }
         Err(source) => Err(NetError::bind(addr, source)),
     }
+}
+
+/// Binds for IPv4, too, where the address is that of all of IPv6: systems differ in what they do unasked.
+fn bind_both(addr: SocketAddr) -> io::Result<quinn::Endpoint> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    if addr.is_ipv6() {
+        let _ = socket.set_only_v6(false);
+    }
+    socket.bind(&addr.into())?;
+    let runtime = Arc::new(quinn::TokioRuntime);
+    quinn::Endpoint::new(transport::endpoint(), None, socket.into(), runtime)
 }
 
 /// A kernel without IPv6 says that it does not know the family (no stable [`io::ErrorKind`]) or has no such address.

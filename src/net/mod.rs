@@ -10,6 +10,7 @@
 #![allow(clippy::disallowed_methods, reason = "connections live on the system's clock")]
 
 mod accept;
+mod acks;
 mod addrs;
 pub mod ask;
 mod congestion;

@@ -1,41 +1,81 @@
-//! What QUIC's acknowledgements cost: each packet is acknowledged after a round trip, at least 25 ms, in a packet of its own
-//! unless something travels that way within this time (quinn 0.11 with its acknowledgement frequency as `net` sets it).
+//! What QUIC's acknowledgements cost, as `net::acks` and `net::transport` set them: one waits three quarters of a second for
+//! something that travels that way, and costs a packet of its own when nothing does; the eighth packet, and the first after a
+//! lost one, is acknowledged at once.
 
-/// An acknowledgement beside other frames.
-const WITH_OTHERS_BYTES: u64 = 6;
-/// One by itself: IP, UDP, QUIC's short header with an eight-byte connection ID, the frame, the tag.
-const ALONE_BYTES: u64 = 20 + 8 + 11 + 6 + 16;
-/// The shortest time one is held back.
-const DELAY_MIN_US: u64 = 25_000;
+/// An acknowledgement beside other frames: its type, the newest packet, the delay, a range or two, counts of marked packets.
+const WITH_OTHERS_BYTES: u64 = 10;
+/// One by itself: IP, UDP, QUIC's short header with a four-byte connection ID, the frame, the tag.
+const ALONE_BYTES: u64 = 20 + 8 + 7 + WITH_OTHERS_BYTES + 16;
+/// How long one is held back.
+pub const DELAY_US: u64 = 750_000;
+/// Packets after which it is not.
+const AT_ONCE: u8 = 8;
 
-/// Acknowledgements a node owes: to whom, and until when they may wait for company.
+/// An acknowledgement owed to a peer.
+#[derive(Clone, Debug)]
+struct Debt {
+    to: u32,
+    /// Until when it may wait for company.
+    due: u64,
+    packets: u8,
+}
+
+/// Acknowledgements a node owes.
 #[derive(Clone, Debug, Default)]
-pub struct Debts(Vec<(u32, u64)>);
+pub struct Debts(Vec<Debt>);
 
 impl Debts {
-    /// A packet came; returns the bytes of an older acknowledgement that had to travel alone.
-    pub fn received(&mut self, from: u32, round_trip_us: u64, now: u64) -> u64 {
-        let until = now + round_trip_us.max(DELAY_MIN_US);
-        match self.0.iter_mut().find(|(peer, _)| *peer == from) {
-            None => {
-                self.0.push((from, until));
-                0
-            }
-            Some((_, due)) if *due <= now => {
-                *due = until;
-                ALONE_BYTES
-            }
-            Some(_) => 0,
+    /// A packet came; returns the bytes of acknowledgements that had to travel alone.
+    pub fn received(&mut self, from: u32, now: u64) -> u64 {
+        let due = now + DELAY_US;
+        let Some(at) = self.0.iter().position(|debt| debt.to == from) else {
+            self.0.push(Debt {
+                to: from,
+                due,
+                packets: 1,
+            });
+            return 0;
+        };
+        let debt = &mut self.0[at];
+        if debt.due <= now {
+            *debt = Debt {
+                to: from,
+                due,
+                packets: 1,
+            };
+            return ALONE_BYTES;
+        }
+        debt.packets += 1;
+        if debt.packets < AT_ONCE {
+            return 0;
+        }
+        self.0.swap_remove(at);
+        ALONE_BYTES
+    }
+
+    /// A packet was lost: the next one is acknowledged at once.
+    pub fn missed(&mut self, from: u32, now: u64) {
+        match self.0.iter_mut().find(|debt| debt.to == from) {
+            Some(debt) => debt.packets = AT_ONCE - 1,
+            None => self.0.push(Debt {
+                to: from,
+                due: now + DELAY_US * 2,
+                packets: AT_ONCE - 1,
+            }),
         }
     }
 
     /// A packet is sent; returns the bytes of acknowledgements, in it and of an older one that had to travel alone.
     pub fn sent(&mut self, to: u32, now: u64) -> u64 {
-        match self.0.iter().position(|(peer, _)| *peer == to) {
+        match self.0.iter().position(|debt| debt.to == to) {
             None => 0,
             Some(at) => {
-                let (_, due) = self.0.swap_remove(at);
-                if due <= now { ALONE_BYTES } else { WITH_OTHERS_BYTES }
+                let debt = self.0.swap_remove(at);
+                if debt.due <= now {
+                    ALONE_BYTES
+                } else {
+                    WITH_OTHERS_BYTES
+                }
             }
         }
     }
@@ -48,12 +88,22 @@ mod tests {
     #[test]
     fn an_answer_carries_the_acknowledgement_and_silence_costs_a_packet() {
         let mut debts = Debts::default();
-        assert_eq!(debts.received(7, 60_000, 0), 0);
+        assert_eq!(debts.received(7, 0), 0);
         assert_eq!(debts.sent(7, 50_000), WITH_OTHERS_BYTES);
         assert_eq!(debts.sent(7, 51_000), 0);
-        assert_eq!(debts.received(7, 60_000, 100_000), 0);
-        assert_eq!(debts.received(7, 60_000, 140_000), 0);
-        assert_eq!(debts.received(7, 60_000, 340_000), ALONE_BYTES);
-        assert_eq!(debts.sent(7, 500_000), ALONE_BYTES);
+        assert_eq!(debts.received(7, 100_000), 0);
+        assert_eq!(debts.received(7, 840_000), 0);
+        assert_eq!(debts.received(7, 850_000), ALONE_BYTES);
+        assert_eq!(debts.sent(7, 1_700_000), ALONE_BYTES);
+    }
+
+    #[test]
+    fn many_packets_and_a_gap_are_acknowledged_at_once() {
+        let mut debts = Debts::default();
+        let alone: Vec<u64> = (1..=8).map(|n| debts.received(7, n)).collect();
+        assert_eq!(alone, [0, 0, 0, 0, 0, 0, 0, ALONE_BYTES]);
+        assert_eq!(debts.sent(7, 9), 0);
+        debts.missed(7, 10);
+        assert_eq!(debts.received(7, 11), ALONE_BYTES);
     }
 }

@@ -142,35 +142,32 @@ impl Network {
         }
         let latency = self.latency_us(from, to);
         let queued = self.queue(from, bytes, now);
-        // A datagram that finds the queue full is gone, a reliable message is sent again.
-        let full = queued.is_none();
-        let queued = queued.unwrap_or(self.queue_us);
-        let lost = rng.chance(self.loss_now(from, now)) || full;
+        let lost = rng.chance(self.loss_now(from, now));
         let jitter = rng.unit() * 2.0 * self.jitter_us;
+        // What finds the queue full is lost, too.
+        let queued = queued.filter(|_| !lost)?;
         let arrival = now + queued + latency as u64;
-        match delivery {
-            Delivery::Datagram if lost => None,
-            Delivery::Datagram => Some(arrival + jitter as u64),
-            Delivery::Reliable => Some(self.in_order(from, to, arrival, latency, lost)),
-        }
+        Some(match delivery {
+            Delivery::Datagram => arrival + jitter as u64,
+            Delivery::Reliable => self.in_order(from, to, arrival),
+        })
     }
 
-    /// Reliable messages keep their order: one that must be sent again holds up those behind it.
-    fn in_order(&mut self, from: u32, to: u32, arrival: u64, latency: f64, lost: bool) -> u64 {
-        let mut at = arrival;
-        if !self.held_up.is_empty()
-            && let Some(until) = self.held_up.get(&(from, to))
-        {
-            at = at.max(*until);
+    /// Ordered messages keep their order: one that must be sent again holds up those behind it.
+    fn in_order(&mut self, from: u32, to: u32, arrival: u64) -> u64 {
+        if self.held_up.is_empty() {
+            return arrival;
         }
-        if lost {
-            at += (latency * 3.0) as u64 + 25_000;
-            if self.held_up.len() > 100_000 {
-                self.held_up.clear();
-            }
-            self.held_up.insert((from, to), at);
+        let until = self.held_up.get(&(from, to)).copied().unwrap_or(0);
+        arrival.max(until)
+    }
+
+    /// The next ordered message of a pair arrives no sooner.
+    pub fn hold_up(&mut self, from: u32, to: u32, until: u64) {
+        if self.held_up.len() > 100_000 {
+            self.held_up.clear();
         }
-        at
+        self.held_up.insert((from, to), until);
     }
 
     fn loss_now(&self, node: u32, now: u64) -> f64 {

@@ -5,18 +5,19 @@ mod hearing;
 mod people;
 mod traffic;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::mesh::budget::Packets;
 use crate::mesh::chunk::SignedChunk;
 use crate::mesh::rng::{Rng, mix};
 use crate::mesh::wire::Load;
 use crate::mesh::{Config, Delivery, Event, Input, Mesh, Message, Output, Session};
-use crate::sim::ack::Debts;
+use crate::sim::ack::{self, Debts};
 use crate::sim::behaviour::Behaviour;
 use crate::sim::hashing::Hashing;
 use crate::sim::invariant::{Violation, Watcher};
@@ -81,6 +82,11 @@ enum Happening {
         node: u32,
     },
     Fault(Fault),
+    /// Ordered messages that were lost are sent again: nothing has followed them.
+    Repeat {
+        from: u32,
+        to: u32,
+    },
     Attack,
     Audit,
     Measure,
@@ -109,8 +115,9 @@ pub struct SimNode {
     second: Second,
     over_at: u64,
     pub payload_sent: u64,
-    /// Acknowledgements it owes.
+    /// Acknowledgements it owes, and what its packets hold.
     debts: Debts,
+    packets: Packets,
     /// Place in the list of the living.
     place: u32,
 }
@@ -126,6 +133,8 @@ pub struct World {
     pub nodes: Vec<Option<Box<SimNode>>>,
     living: Vec<u32>,
     pub network: Network,
+    /// Ordered messages that were lost and have not been sent again.
+    lost: HashMap<(u32, u32), Vec<Message>>,
     rng: Rng,
     pub metrics: Metrics,
     pub watcher: Watcher,
@@ -179,6 +188,7 @@ impl World {
             wheel: Wheel::default(),
             nodes: Vec::new(),
             living: Vec::new(),
+            lost: HashMap::new(),
             rng,
             metrics: Metrics::default(),
             chunk_us,
@@ -270,7 +280,14 @@ impl World {
             Happening::Connected { at, with, dialled } => {
                 let (peer, remote) = (self.peer(with), self.network.addr(with));
                 self.mark(3, at);
-                self.input(at, Input::Connected { peer, remote, dialled });
+                let rtt_us = self.network.latency_us(at, with) * 2.0 + self.scenario.jitter_ms * 2e3;
+                let connected = Input::Connected {
+                    peer,
+                    remote,
+                    dialled,
+                    rtt: Some(Duration::from_micros(rtt_us as u64)),
+                };
+                self.input(at, connected);
             }
             Happening::Disconnected { at, with } => {
                 self.mark(4, at);
@@ -310,6 +327,12 @@ impl World {
                 {
                     let before_us = self.now.saturating_sub(node.heard.joined_us);
                     self.metrics.node_seconds -= before_us as f64 / 1e6;
+                }
+            }
+            Happening::Repeat { from, to } => {
+                if self.network.connects(from, to) {
+                    let arrival = self.now + self.network.latency_us(from, to) as u64;
+                    self.repeat(from, to, arrival);
                 }
             }
             Happening::Attack => self.attack(),

@@ -16,6 +16,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// What a want stands less than it takes until another one is asked: clocks differ, and the wire rounds.
 const SLACK: Duration = Duration::from_millis(5);
+/// Share of the budget beyond which even refusals are left out.
+const LACK_SHARE: f64 = 1.05;
 /// Chunks beyond the newest that a neighbour may be ahead of us; what lies further is not held for anybody.
 const HOLD_AHEAD: u64 = 64;
 
@@ -85,14 +87,15 @@ impl Mesh {
     /// The neighbour most likely to have a chunk soon: those who feed us other stripes first, the host last.
     fn whom_to_ask(&mut self, want: &Want, now: Time) -> Option<usize> {
         let stripe = want.seq.stripe(self.stripe_count()).0;
-        let parent = self.stripes[usize::from(stripe)].parent;
+        let (parent, count) = (self.stripes[usize::from(stripe)].parent, self.stripe_count());
         let rank = |n: &Neighbour| -> u32 {
             let slow = n.rtt_us / 20_000;
             let silent = u32::from(now.since(n.heard) > self.config.repair_retry * 3) * 8;
             let unmet = u32::from(n.unmet.saturating_sub(n.met)).min(8);
             let kind = if n.is_host() {
                 12
-            } else if n.feeds & !bit(stripe) != 0 {
+            } else if n.feeds & !bit(stripe) != 0 || n.key.home(count) == stripe {
+                // At home in the stripe one is near to the host in it.
                 0
             } else if n.feeds == 0 && n.fed == 0 {
                 3
@@ -133,6 +136,8 @@ impl Mesh {
                 Some(_) => false,
                 None if self.slots == 0 || self.is_source || self.window.is_past(seq) => false,
                 None if seq.0 > self.window.newest().0 + HOLD_AHEAD => false,
+                // Who looks for it as well may look for long: the other one had better ask somebody else at once.
+                None if self.repair.is_asked(seq) => false,
                 None => self.repair.hold(seq, key, now + within.min(self.config.repair_hold)),
             };
             if !served {
@@ -142,7 +147,8 @@ impl Mesh {
                 }
             }
         }
-        if let Some(lack) = lack {
+        // Without an answer it asks another one, a little later.
+        if let Some(lack) = lack.filter(|_| !self.is_pressed(LACK_SHARE, now)) {
             self.send(at, Message::Lack(lack), Delivery::Datagram, now);
         }
     }

@@ -1,18 +1,26 @@
 //! The parent's side: who gets a slot, who gives it back, and what children are told about the way to the host.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::flow::PRESSED;
 use super::rise::outranks;
 use super::{Mesh, Phase, bit, stripes_of};
 use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
 use crate::mesh::Delivery;
+use crate::mesh::budget;
 use crate::mesh::member::Child;
 use crate::mesh::record::{Key, PeerRecord};
 use crate::mesh::wire::{Attach, HOPS_MAX, Message, Need, Path, Reason, Status};
 use crate::units::{Epoch, Seq, Stripe, Time};
 
 /// Heard within this time, a neighbour is named as alive.
-const ALIVE: std::time::Duration = std::time::Duration::from_secs(7);
+const ALIVE: Duration = Duration::from_secs(7);
+/// Share of the budget that feeding may take while one child makes room for another.
+const OVERLAP_SHARE: f64 = 0.94;
+/// Where the two together are more than that: how long the one who goes is still fed, and how long until the next.
+const SHORT_GRACE: Duration = Duration::from_millis(400);
+const REDIRECT_PAUSE: Duration = Duration::from_secs(2);
 /// Others named in a refusal.
 const OTHERS_MAX: usize = 3;
 
@@ -76,10 +84,12 @@ impl Mesh {
     }
 
     /// Whether a request is granted, and which child must go for it.
-    fn admit(&self, at: usize, stripe: u8, attach: &Attach, now: Time) -> Result<Option<usize>, Reason> {
+    fn admit(&mut self, at: usize, stripe: u8, attach: &Attach, now: Time) -> Result<Option<usize>, Reason> {
         if self.phase != Phase::Running {
             return Err(Reason::Ended);
         }
+        // Children that have only just gone were sent their part of this second, too.
+        let is_pressed = self.is_pressed(PRESSED, now);
         let neighbour = &self.members.list[at];
         if neighbour.fed & !neighbour.leaving & bit(stripe) != 0 {
             return Ok(None);
@@ -111,10 +121,16 @@ impl Mesh {
             return Err(Reason::NotFed);
         }
         let interior = attach.slots > 0 && neighbour.key.home(self.stripe_count()) == stripe;
+        if is_pressed && attach.need == Need::Better {
+            return Err(Reason::Full);
+        }
         if self.has_room(stripe, attach.need) {
             return Ok(None);
         }
-        let victim = self.victim(at, stripe, if interior { attach.slots } else { 0 });
+        if is_pressed {
+            return Err(Reason::Full);
+        }
+        let victim = self.victim(at, stripe, if interior { attach.slots } else { 0 }, now);
         victim.map(Some).ok_or(Reason::Full)
     }
 
@@ -141,7 +157,10 @@ impl Mesh {
     }
 
     /// The child that has to make room: a guest from a foreign stripe, or a leaf where an interior node could stand.
-    fn victim(&self, at: usize, stripe: u8, slots: u8) -> Option<usize> {
+    fn victim(&self, at: usize, stripe: u8, slots: u8, now: Time) -> Option<usize> {
+        if now.since(self.redirected) < REDIRECT_PAUSE && !self.bears_overlap() {
+            return None;
+        }
         let moving = self.members.list.iter().any(|n| n.leaving != 0);
         if moving && !self.is_source || self.is_source && self.members.list.iter().any(|n| n.leaving & bit(stripe) != 0)
         {
@@ -178,7 +197,15 @@ impl Mesh {
             stripes_of(neighbour.fed & !home).next().unwrap_or(stripe)
         };
         neighbour.leaving |= bit(lost);
-        let leave_by = now + self.config.redirect_grace;
+        // Where two links in place of one are more than the budget bears, the one who goes must make haste.
+        let grace = if self.bears_overlap() {
+            self.config.redirect_grace
+        } else {
+            SHORT_GRACE
+        };
+        let leave_by = now + grace;
+        self.redirected = now;
+        let neighbour = &mut self.members.list[victim];
         if let Some(child) = neighbour.child.as_mut() {
             child.leave_by = leave_by;
         }
@@ -190,6 +217,14 @@ impl Mesh {
         }
         let stripe = Stripe(lost);
         self.send(victim, Message::Redirect { stripe, others }, Delivery::Reliable, now);
+    }
+
+    /// Whether the budget bears one child link more than there are.
+    fn bears_overlap(&self) -> bool {
+        let Some(session) = &self.session else { return true };
+        let link = budget::link_bps(&self.config, session.bitrate_bps, session.chunk_time, session.stripes);
+        let links = self.slots_used() + 1;
+        links as f64 * link <= self.upload_bps as f64 * OVERLAP_SHARE
     }
 
     fn feed(&mut self, at: usize, stripe: u8, attach: &Attach, now: Time) {

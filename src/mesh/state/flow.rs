@@ -25,6 +25,16 @@ const OLD: Duration = Duration::from_millis(800);
 const LONG_AGO: Duration = Duration::from_secs(20);
 /// Share of the budget up to which repairs may fill a second, which may take 1.1 budgets with all that is not counted here.
 const REPAIR_SHARE: f64 = 1.0;
+/// Share of the budget beyond which nothing is begun that can wait. Below 0.98 a node whose child links are all in use never
+/// looked for spares or better places, and trees stayed deep.
+pub(super) const PRESSED: f64 = 0.98;
+/// Beyond this nothing is sent that can be left out.
+pub(super) const HARD_PRESSED: f64 = 1.02;
+/// Beyond this children that may be gone get nothing: others need it more.
+const QUIET_SHARE: f64 = 0.9;
+/// Shares up to which a child is fed, and one that was asked to go.
+const FEED_SHARE: f64 = 1.09;
+const LEAVING_SHARE: f64 = 1.02;
 /// A watch happens at least this often while chunks flow; arrivals watch, too.
 const WATCH_MIN: Duration = Duration::from_millis(40);
 /// Hops that are believed.
@@ -125,15 +135,30 @@ impl Mesh {
             let bit = bit(stripe);
             // Children are owed one new chunk a round; what comes late or faster, as in our own first burst, goes on as far
             // as the budget bears.
-            let before = self.stripes[usize::from(stripe)].pushed;
-            let is_new = self.is_source || age <= LIVE_AGE && now.since(before) * 2 >= self.round();
+            let round = self.round();
+            let state = &mut self.stripes[usize::from(stripe)];
+            let is_new = self.is_source || age <= LIVE_AGE && state.takes_turn(round, now);
+            let is_pressed = self.is_pressed(QUIET_SHARE, now);
             for at in 0..self.members.list.len() {
                 let neighbour = &self.members.list[at];
-                if neighbour.fed & bit != 0
-                    && Some(neighbour.key) != from
-                    && !self.is_in_burst(neighbour.key, stripe, seq)
-                    && (is_new || self.may_spend(chunk.payload.len(), now))
+                if neighbour.fed & bit == 0
+                    || Some(neighbour.key) == from
+                    || is_pressed && self.is_quiet(neighbour, now)
+                    || self.is_in_burst(neighbour.key, stripe, seq)
                 {
+                    continue;
+                }
+                let share = if neighbour.leaving & bit == 0 {
+                    FEED_SHARE
+                } else {
+                    LEAVING_SHARE
+                };
+                let may_feed = if is_new {
+                    self.may_feed(chunk.payload.len(), share, now)
+                } else {
+                    self.may_spend(chunk.payload.len(), now)
+                };
+                if may_feed {
                     self.pass_on(at, &chunk, hops, age, !is_new, now);
                 }
             }
@@ -181,16 +206,31 @@ impl Mesh {
         true
     }
 
+    /// Whether a child should have reported by now: it may be gone, and others may need what it is sent.
+    fn is_quiet(&self, n: &Neighbour, now: Time) -> bool {
+        let silence = self.report_span() * 3 / 2;
+        n.child.as_ref().is_some_and(|child| now.since(child.alive) > silence)
+    }
+
     /// Bytes a second that the children are owed.
     pub(super) fn feeding(&self, now: Time) -> u64 {
-        let alive = |n: &&Neighbour| {
-            n.child
-                .as_ref()
-                .is_some_and(|child| now.since(child.alive) <= self.report_span() * 2)
-        };
+        let alive = |n: &&Neighbour| n.fed != 0 && !self.is_quiet(n, now);
         let links: u32 = self.members.list.iter().filter(alive).map(|n| n.fed.count_ones()).sum();
         let link = |s: &Arc<Session>| budget::link_bps(&self.config, s.bitrate_bps, s.chunk_time, s.stripes);
         (f64::from(links) * self.session.as_ref().map_or(0.0, link) / 8.0) as u64
+    }
+
+    /// Whether the second is so full that whatever can be left out is left out: answers nobody waits for, newcomers who are
+    /// as well off elsewhere. Who passes nothing on sends only what it needs to listen, and is never pressed.
+    pub(super) fn is_pressed(&mut self, share: f64, now: Time) -> bool {
+        self.slots > 0 && !self.upload.has_room(0, self.feeding(now), share, now)
+    }
+
+    /// Whether the budget bears a chunk that a child is owed. It does, but where children come and go or two stand in one
+    /// slot; who is left out then asks for it elsewhere.
+    fn may_feed(&mut self, payload_bytes: usize, share: f64, now: Time) -> bool {
+        let bytes = payload_bytes + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
+        self.is_source || self.upload.bears(bytes, share, now)
     }
 
     /// Whether the upload budget allows a chunk that nobody waits for by right.

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Mesh, Phase, bit, stripes_of};
 use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
+use crate::mesh::budget::Upload;
 use crate::mesh::record::PeerRecord;
 use crate::mesh::repair::Repair;
 use crate::mesh::session::Session;
@@ -13,15 +15,30 @@ use crate::mesh::timer::Timer;
 use crate::mesh::window::Window;
 use crate::mesh::wire::{Farewell, Hello, Message, RECORDS_MAX, VERSION};
 use crate::mesh::{CloseReason, Delivery, Event, OffAirReason, Output};
-use crate::units::{PeerId, Seq, Time};
+use crate::units::{Epoch, PeerId, Seq, Time};
 
 /// Farewells and byes name at most so many others.
 const OTHERS_MAX: usize = 3;
+/// Share beyond which nobody is let in: the handshake is spent by then, and the next one costs somebody as much.
+const DOOR_SHARE: f64 = 1.09;
+/// What greetings cost: a hello, the session, some records, a refusal.
+const GREETING_BYTES: usize = 1_100;
+/// Records given unasked to one that has been here before: it knows enough, and exchanges some now and then.
+const RECORDS_FOR_SPARES: usize = 2;
+/// Share of the budget up to which a newcomer is told of others unasked.
+const GREETING_SHARE: f64 = 0.85;
 /// Chunks at the end of a show that are asked for after the farewell: more than can be under way.
 const LAST_MAX: u64 = 16;
 
 impl Mesh {
-    pub(super) fn on_connected(&mut self, peer: PeerId, remote: SocketAddr, dialled: bool, now: Time) {
+    pub(super) fn on_connected(
+        &mut self,
+        peer: PeerId,
+        remote: SocketAddr,
+        dialled: bool,
+        rtt: Option<Duration>,
+        now: Time,
+    ) {
         if peer == self.me || self.standing.is_banned(&peer, now) {
             let reason = if peer == self.me {
                 CloseReason::Done
@@ -31,17 +48,28 @@ impl Mesh {
             self.members.dial_failed(Some(peer), &[remote]);
             return self.out.push_back(Output::Disconnect { peer, reason });
         }
-        let max = self.config.neighbours_max;
+        // In a full second one who comes is better off with those it is told of.
+        let is_full = !dialled && !self.has_room_for_guests(now);
+        let max = if is_full { 0 } else { self.config.neighbours_max };
         let Some(at) = self.members.add(peer, remote, dialled, max, now) else {
             self.show_others(peer, now);
             let reason = CloseReason::Done;
             return self.out.push_back(Output::Disconnect { peer, reason });
         };
+        if let Some(rtt) = rtt {
+            self.members.list[at].measured(rtt);
+        }
         if dialled {
             self.greet(at, now);
-            self.ping(at, now);
+            self.ping_unmeasured(at, now);
             self.ask_to_attach(at, now);
         }
+    }
+
+    /// Whether the answers to one more who comes have room in this second. (To count those in, too, who have come and not
+    /// spoken yet turned so many away that newcomers started a tenth of a second later.)
+    fn has_room_for_guests(&mut self, now: Time) -> bool {
+        self.slots == 0 || self.upload.bears(GREETING_BYTES, DOOR_SHARE, now)
     }
 
     /// A full house names others before it closes: who came by the host's own link knows nobody else.
@@ -75,10 +103,7 @@ impl Mesh {
         let neighbour = &self.members.list[at];
         let hello = Hello {
             version: VERSION,
-            epoch: self
-                .session
-                .as_ref()
-                .map_or(crate::units::Epoch(0), |session| session.epoch),
+            epoch: self.session.as_ref().map_or(Epoch(0), |session| session.epoch),
             listens: self.config.listens,
             observed: neighbour.remote,
             load,
@@ -100,6 +125,7 @@ impl Mesh {
         self.members.learn(&hello.record, key, max, &mut self.rng);
         let neighbour = &mut self.members.list[at];
         let is_first = neighbour.record.is_none();
+        let is_newcomer = hello.epoch == Epoch(0);
         neighbour.load = hello.load;
         neighbour.record = Some(hello.record);
         neighbour.epoch = hello.epoch;
@@ -113,10 +139,12 @@ impl Mesh {
         }
         self.share_session(at, now);
         if is_first && !dialled {
-            let most = if self.may_spend(CONTROL_MESSAGE_MAX_BYTES, now) {
+            let most = if self.is_pressed(GREETING_SHARE, now) {
+                0
+            } else if is_newcomer {
                 RECORDS_MAX
             } else {
-                0
+                RECORDS_FOR_SPARES
             };
             let records = self.members.sample(most, &peer, &mut self.rng);
             if !records.is_empty() {
@@ -124,7 +152,7 @@ impl Mesh {
             }
         }
         if is_first && !dialled {
-            self.ping(at, now);
+            self.ping_unmeasured(at, now);
         }
         if let Some(farewell) = self.farewell.clone().filter(|_| self.phase == Phase::Ended) {
             self.send(at, Message::Farewell(farewell), Delivery::Reliable, now);
@@ -194,7 +222,7 @@ impl Mesh {
         self.last_epoch = session.epoch;
         self.adopted_at = now;
         self.stripes = vec![StripeState::default(); usize::from(session.stripes)];
-        let span = config.deadline + std::time::Duration::from_secs(1);
+        let span = config.deadline + Duration::from_secs(1);
         self.window = Window::new(span, chunk_time);
         self.repair = Repair::new(
             per_second * config.repair_share,
@@ -223,6 +251,7 @@ impl Mesh {
             }
         }
         self.session = Some(Arc::clone(&session));
+        self.upload = Upload::new(self.upload_bps, self.round());
         self.resize_slots(now);
         self.tell(Event::Session(session));
         for at in 0..self.members.list.len() {

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mesh::budget::{self, Bucket, Upload};
+use crate::mesh::budget::{self, Bucket, Packets, Upload};
 use crate::mesh::chunk::Crypto;
 use crate::mesh::config::Config;
 use crate::mesh::member::Members;
@@ -79,6 +79,7 @@ pub struct Mesh {
     /// Child links the budget admits.
     slots: u8,
     upload: Upload,
+    packets: Packets,
     upload_bps: u64,
     dial_allowance: Bucket,
     timers: Timers,
@@ -92,6 +93,8 @@ pub struct Mesh {
     /// When a fresh chunk last came from anybody.
     fresh_at: Time,
     shuffled: Time,
+    /// When a child was last asked to make room.
+    redirected: Time,
     probed: Time,
     /// When something may be overdue.
     watch_due: Time,
@@ -166,10 +169,12 @@ impl Mesh {
         timers.set(Timer::Status, now + Duration::from_micros(rng.below(period_us) as u64));
         let record = PeerRecord::sign(me, 0, 0, Vec::new(), crypto.as_ref());
         Mesh {
-            upload: Upload::new(config.upload_bps),
+            upload: Upload::new(config.upload_bps, Duration::ZERO),
+            packets: Packets::default(),
             upload_bps: config.upload_bps,
             dial_allowance: Bucket::new(2.0, 12.0, now),
             shuffled: now,
+            redirected: Time::ZERO,
             probed: Time::ZERO,
             watch_due: now,
             key: Key::of(&me),
@@ -217,7 +222,12 @@ impl Mesh {
         match input {
             Input::Publish { payload } => self.publish(payload, now),
             Input::Received { from, message } => self.on_message(from, message, now),
-            Input::Connected { peer, remote, dialled } => self.on_connected(peer, remote, dialled, now),
+            Input::Connected {
+                peer,
+                remote,
+                dialled,
+                rtt,
+            } => self.on_connected(peer, remote, dialled, rtt, now),
             Input::Disconnected { peer } => self.on_disconnected(peer, now),
             Input::DialFailed { peer, addrs } => self.on_dial_failed(peer, &addrs, now),
             Input::AddAddrs { addrs } => {
@@ -230,7 +240,7 @@ impl Mesh {
             }
             Input::SetUpload { bits_per_second } => {
                 self.upload_bps = bits_per_second;
-                self.upload = Upload::new(bits_per_second);
+                self.upload = Upload::new(bits_per_second, self.round());
                 self.resize_slots(now);
             }
             Input::Heard { delay } => self.heard = delay.min(self.config.deadline),
@@ -375,7 +385,8 @@ impl Mesh {
     }
 
     fn send(&mut self, at: usize, message: Message, delivery: Delivery, now: Time) {
-        let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+        let (len, to) = (message.encoded_len(), self.members.list[at].key.0);
+        let bytes = len + self.packets.around(u64::from(to), len, delivery, &self.config, now);
         if !matches!(message, Message::Chunk(_)) {
             self.upload.charge(bytes, now);
         }

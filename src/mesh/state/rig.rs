@@ -207,6 +207,7 @@ impl Rig {
                         peer: from,
                         remote: here,
                         dialled: false,
+                        rtt: None,
                     },
                 );
                 self.input(
@@ -215,6 +216,7 @@ impl Rig {
                         peer: to,
                         remote: there,
                         dialled: true,
+                        rtt: None,
                     },
                 );
             }

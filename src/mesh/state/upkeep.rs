@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::flow::{HARD_PRESSED, PRESSED};
 use super::{Mesh, Phase, bit};
 use crate::mesh::record::PeerRecord;
 use crate::mesh::timer::Timer;
@@ -19,7 +20,7 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Times more spares at the host.
 const ROOT_SPARES: usize = 3;
 /// Half seconds, on average, between two dials of a spare by one who has some.
-const SPARE_CHANCE: usize = 12;
+const SPARE_CHANCE: usize = 24;
 /// A spare above the maximum is kept this long, for it may be about to attach.
 const SPARE_GRACE: Duration = Duration::from_secs(5);
 
@@ -30,10 +31,12 @@ impl Mesh {
         self.report_to_parents(now);
         self.check_children(now);
         self.check_neighbours(now);
-        self.keep_spares(now);
-        self.shuffle(now);
-        self.improve(now);
-        self.lift(now);
+        if !self.is_pressed(PRESSED, now) {
+            self.keep_spares(now);
+            self.shuffle(now);
+            self.improve(now);
+            self.lift(now);
+        }
         self.consider_rival(now);
         if self.is_source && now.since(self.audience_at) >= AUDIENCE_EVERY {
             let below = self.below();
@@ -194,6 +197,13 @@ impl Mesh {
         }
     }
 
+    /// Asks a new neighbour how far it is, unless the handshake has told.
+    pub(super) fn ping_unmeasured(&mut self, at: usize, now: Time) {
+        if self.members.list[at].rtt_us == 0 {
+            self.ping(at, now);
+        }
+    }
+
     pub(super) fn ping(&mut self, at: usize, now: Time) {
         let load = self.load;
         let neighbour = &mut self.members.list[at];
@@ -206,6 +216,9 @@ impl Mesh {
     pub(super) fn on_ping(&mut self, at: usize, stamp: u32, load: Load, now: Time) {
         self.members.list[at].load = load;
         self.members.list[at].asked = now;
+        if self.is_pressed(HARD_PRESSED, now) {
+            return;
+        }
         let load = self.load;
         self.send(at, Message::Pong { stamp, load }, Delivery::Datagram, now);
     }

@@ -128,6 +128,7 @@ impl World {
             over_at: 0,
             payload_sent: 0,
             debts: Debts::default(),
+            packets: Packets::default(),
             place: self.living.len() as u32,
         }));
         self.living.push(node);

@@ -17,8 +17,7 @@ impl World {
         if node.behaviour.counts() && matches!(message, Message::Chunk(_)) {
             self.metrics.copies += 1;
         }
-        let round_trip = self.network.latency_us(from, to) as u64 * 2;
-        let acknowledged = node.debts.received(from, round_trip, self.now);
+        let acknowledged = node.debts.received(from, self.now);
         if node.behaviour.is_honest() {
             self.metrics.sent(ACKNOWLEDGEMENTS, acknowledged, to == 0);
         }
@@ -97,7 +96,11 @@ impl World {
         if !node.behaviour.alter(&mut message, &mut self.rng) {
             return;
         }
-        let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+        let len = message.encoded_len();
+        let bytes = len
+            + node
+                .packets
+                .around(u64::from(to), len, delivery, &self.config, Time(self.now));
         let payload = if let Message::Chunk(pushed) = &message {
             pushed.chunk.payload.len() as u64
         } else {
@@ -120,7 +123,38 @@ impl World {
             self.metrics.wanted += set.len() as u64;
         }
         let now = if late { self.now + SLOW_US } else { self.now };
-        if let Some(arrival) = self.network.transmit(from, to, bytes, delivery, now, &mut self.rng) {
+        let one_way = self.network.latency_us(from, to) as u64;
+        match self.network.transmit(from, to, bytes, delivery, now, &mut self.rng) {
+            Some(arrival) => {
+                // Whatever arrives behind a gap is acknowledged at once, which shows the gap.
+                self.repeat(from, to, now + one_way * 3);
+                self.wheel.push(arrival, Happening::Deliver { to, from, message });
+            }
+            None if !self.network.connects(from, to) => {}
+            None => {
+                if let Some(node) = &mut self.nodes[to as usize] {
+                    node.debts.missed(from, now);
+                }
+                if delivery == Delivery::Reliable {
+                    self.lost.entry((from, to)).or_default().push(message);
+                    let due = now + one_way * 3 + ack::DELAY_US;
+                    self.wheel.push(due, Happening::Repeat { from, to });
+                }
+            }
+        }
+    }
+
+    /// What was lost of the ordered messages is sent again and arrives then: when something follows, or when a timer of the
+    /// sender runs out.
+    pub(super) fn repeat(&mut self, from: u32, to: u32, arrival: u64) {
+        if self.lost.is_empty() {
+            return;
+        }
+        let Some(messages) = self.lost.remove(&(from, to)) else {
+            return;
+        };
+        self.network.hold_up(from, to, arrival);
+        for message in messages {
             self.wheel.push(arrival, Happening::Deliver { to, from, message });
         }
     }
