@@ -20,6 +20,7 @@ use inonda::discovery::directory::roll::{Roll, Rules};
 use inonda::discovery::directory::wire::{Frame, Question};
 use inonda::engine::node::{self, NodeConfig};
 use inonda::engine::{Command, FindingConfig, Handle};
+use inonda::net::ask::Line;
 use inonda::net::{Endpoint, Identity};
 use inonda::units::{ChannelId, Codec, Epoch};
 use rig::{Lab, Node};
@@ -135,14 +136,16 @@ fn memory_mb(node: &Node) -> f64 {
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1_024.0
 }
 
-fn client() -> Endpoint {
-    Endpoint::bind("127.0.0.1:0".parse().unwrap(), &Identity::generate().unwrap())
-        .unwrap()
-        .0
+/// A line from a node of its own, which stays until the end of the figures: a line ends with its node.
+async fn line_to(addr: SocketAddr) -> Line {
+    let (endpoint, _) = Endpoint::bind("127.0.0.1:0".parse().unwrap(), &Identity::generate().unwrap()).unwrap();
+    let line = endpoint.ask(addr).await.unwrap();
+    std::mem::forget(endpoint);
+    line
 }
 
 async fn announce(addr: SocketAddr, seeds: std::ops::Range<u32>) {
-    let line = client().ask(addr).await.unwrap();
+    let line = line_to(addr).await;
     let mut tasks = tokio::task::JoinSet::new();
     for seed in seeds {
         while tasks.len() >= 8 {
@@ -162,7 +165,7 @@ async fn announce(addr: SocketAddr, seeds: std::ops::Range<u32>) {
 
 /// Follows a directory; each part of its list comes out.
 async fn follow(addr: SocketAddr) -> mpsc::Receiver<News> {
-    let line = client().ask(addr).await.unwrap();
+    let line = line_to(addr).await;
     let (news, receiver) = mpsc::channel(64);
     tokio::spawn(async move {
         let mut sink = Sink::Node {
@@ -275,7 +278,7 @@ async fn ends(first: SocketAddr, clients: &mut [mpsc::Receiver<News>]) {
     let mut times = Vec::new();
     for turn in 0..5 {
         let started = Instant::now();
-        let line = client().ask(first).await.unwrap();
+        let line = line_to(first).await;
         let goodbye = Question::Announce(said(MANY + turn, 1, false).bytes);
         assert_eq!(
             Frame::decode(&line.ask_once(&goodbye.encode()).await.unwrap()).unwrap(),
@@ -303,7 +306,7 @@ async fn ends(first: SocketAddr, clients: &mut [mpsc::Receiver<News>]) {
 async fn killed_while_announcing(lab: &Lab) {
     let (node, addr) = start_directory(lab, "killed", &[]);
     let answered = Arc::new(Mutex::new(BTreeSet::new()));
-    let line = client().ask(addr).await.unwrap();
+    let line = line_to(addr).await;
     let tasks: Vec<_> = (0..8)
         .map(|part| {
             let (line, answered) = (line.clone(), Arc::clone(&answered));
