@@ -162,6 +162,7 @@ impl Engine {
             return;
         };
         channel.ready = true;
+        self.tell_carried();
         self.say_on_air(id);
     }
 
