@@ -23,6 +23,8 @@ use crate::units::{CHANNELS, SAMPLE_RATE};
 const CAPACITY: Duration = Duration::from_secs(1);
 /// How often a lost device is looked for.
 const SEEK: Duration = Duration::from_secs(2);
+/// One period of the device: who speaks on air is answered, so that this delay counts.
+const PERIOD: Duration = Duration::from_millis(20);
 /// Frames converted at once in the callback.
 const BLOCK_FRAMES: usize = 512;
 
@@ -242,7 +244,7 @@ fn start(
     control: &SyncSender<Control>,
 ) -> Result<cpal::Stream, cpal::Error> {
     let mut config = supported.config();
-    config.buffer_size = small_buffer(supported);
+    config.buffer_size = small_buffer(supported, PERIOD);
     let stream = build(device, config, supported.sample_format(), push.clone(), control.clone()).or_else(|_| {
         config.buffer_size = BufferSize::Default;
         build(device, config, supported.sample_format(), push.clone(), control.clone())

@@ -17,7 +17,7 @@ const RISE_FRAMES: u32 = 240;
 /// How late a call may come after the sound that was given before has been played.
 const LATE: Duration = Duration::from_millis(10);
 /// Most that a device is taken to hold beyond what it says: two of its periods.
-const HELD_MAX: Duration = Duration::from_millis(40);
+const HELD_MAX: Duration = Duration::from_millis(80);
 
 /// Numbers that the callback writes and others read.
 #[derive(Default)]
@@ -72,6 +72,7 @@ pub(super) fn ring(rate: u32) -> (Feed, Pull) {
         ring: consumer,
         meter,
         short: false,
+        expected: false,
         rise_left: RISE_FRAMES,
         fade_left: None,
         dry_at: None,
@@ -115,6 +116,8 @@ pub(super) struct Pull {
     ring: Consumer<f32>,
     pub meter: Arc<Meter>,
     short: bool,
+    /// Sound was expected when the device last called.
+    expected: bool,
     /// Frames until full level after silence, so that sound does not begin with a click.
     rise_left: u32,
     /// Frames until silence, once fading; and over how many.
@@ -130,7 +133,9 @@ impl Pull {
     pub fn called(&mut self, time: Duration, latency: Duration, now: Instant) {
         let said = self.meter.ran_dry.swap(false, Relaxed);
         let seen = self.dry_at.is_some_and(|at| now > at);
-        if (said || seen) && self.meter.expecting.load(Relaxed) && self.fade_left.is_none() {
+        // What ran out was silence, unless sound was expected at the call before, too.
+        let expected = std::mem::replace(&mut self.expected, self.meter.expecting.load(Relaxed));
+        if (said || seen) && expected && self.expected && self.fade_left.is_none() {
             self.meter.underruns.fetch_add(1, Relaxed);
         }
         let slack = if latency.is_zero() { HELD_MAX + time } else { LATE };
@@ -305,6 +310,20 @@ mod tests {
         assert_eq!(count(&mut pull, 20, 0), 2);
         assert_eq!(count(&mut pull, 70, 0), 2, "who does not say may hold more");
         assert_eq!(count(&mut pull, 1_000, 0), 3);
+    }
+
+    #[test]
+    fn a_device_that_slept_before_the_first_sound_is_no_fault() {
+        let (mut feed, mut pull) = ring(1_000);
+        let ms = Duration::from_millis;
+        let now = Instant::now();
+        pull.called(ms(80), Duration::ZERO, now);
+        pulled(&mut pull, 80);
+        feed.push(&[1.0; 40]);
+        pull.called(ms(20), ms(40), now + ms(400));
+        assert_eq!(pull.meter.underruns.load(Relaxed), 0);
+        pull.called(ms(20), ms(40), now + ms(800));
+        assert_eq!(pull.meter.underruns.load(Relaxed), 1);
     }
 
     #[test]

@@ -17,8 +17,9 @@ use crate::device::quiet;
 use crate::device::ring::{Feed, Meter, Pull, frames_in, ring, time_of};
 use crate::units::{CHANNELS, SAMPLE_RATE};
 
-/// One period of the device: short enough for a small delay, long enough for a busy machine. A sound server keeps two.
-pub(super) const PERIOD: Duration = Duration::from_millis(20);
+/// One period of the device, of which it keeps two. Each costs a sound server's client half a dozen wake-ups, which at 20 ms
+/// are more work than decoding; at 40 ms a key is still heard within a tenth of a second.
+const PERIOD: Duration = Duration::from_millis(40);
 /// Frames converted at once in the callback.
 const BLOCK_FRAMES: usize = 512;
 /// What a device may claim as its latency when the end of a fade is waited for.
@@ -107,9 +108,12 @@ fn start(device: &cpal::Device, control: &SyncSender<Control>) -> Result<(cpal::
     );
     let mut config = supported.config();
     let mut first_error = None;
-    for buffer_size in [small_buffer(&supported), BufferSize::Default] {
+    for buffer_size in [small_buffer(&supported, PERIOD), BufferSize::Default] {
         config.buffer_size = buffer_size;
         let (feed, pull) = ring(config.sample_rate);
+        // Until the device says it itself: what plays first is then about where it should be in the show.
+        let latency = 2 * PERIOD.as_micros() as u64;
+        feed.meter.device_latency_us.store(latency, Relaxed);
         match build(device, config, supported.sample_format(), pull, control.clone()) {
             Ok(stream) => {
                 stream.play()?;
@@ -147,8 +151,8 @@ pub(super) fn choose(
         .map_or(default, |range| range.with_sample_rate(rate))
 }
 
-pub(super) fn small_buffer(supported: &cpal::SupportedStreamConfig) -> BufferSize {
-    let frames = frames_in(PERIOD, supported.sample_rate()) as u32;
+pub(super) fn small_buffer(supported: &cpal::SupportedStreamConfig, period: Duration) -> BufferSize {
+    let frames = frames_in(period, supported.sample_rate()) as u32;
     BufferSize::Fixed(match supported.buffer_size() {
         cpal::SupportedBufferSize::Range { min, max } => frames.clamp(*min, (*max).max(*min)),
         cpal::SupportedBufferSize::Unknown => frames,
@@ -188,7 +192,9 @@ fn build_as<T: SizedSample + FromSample<f32>>(
     let on_output = move |out: &mut [T], info: &OutputCallbackInfo| {
         let times = info.timestamp();
         let latency = times.playback.saturating_duration_since(times.callback);
-        pull.meter.device_latency_us.store(latency.as_micros() as u64, Relaxed);
+        if !latency.is_zero() {
+            pull.meter.device_latency_us.store(latency.as_micros() as u64, Relaxed);
+        }
         let asked = time_of(out.len() / channels, config.sample_rate);
         pull.called(asked, latency, Instant::now());
         for part in out.chunks_mut(BLOCK_FRAMES * channels) {

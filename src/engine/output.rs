@@ -266,6 +266,8 @@ impl Outputs {
     /// A file that cannot be written, or a closed pipe.
     pub fn write(&mut self, frames: &[f32], heard: bool) -> Result<(), Interrupted> {
         match &mut self.pace {
+            // The silence before the first sound would only keep it waiting.
+            Pace::Device(device) if !heard && !device.is_lost() => {}
             Pace::Device(device) => device.write(frames),
             Pace::Clock { frames: done, .. } => *done += frames.len() as u64 / 2,
         }
