@@ -7,15 +7,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::units::Time;
 
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
+/// What the clock shows when the process begins, so that what happened before it, as the chunks that a newcomer is given
+/// first, has a time, too.
+const HEAD_START: Duration = Duration::from_secs(24 * 3_600);
 
-/// Time since the process first asked: one origin for every thread and every node in it.
+/// Time since a day before the process first asked: one origin for every thread and every node in it.
 pub fn now() -> Time {
-    Time(u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_micros()).unwrap_or(u64::MAX))
+    let passed = HEAD_START + ORIGIN.get_or_init(Instant::now).elapsed();
+    Time(u64::try_from(passed.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// The same moment for timers of the runtime.
 pub fn instant(time: Time) -> tokio::time::Instant {
-    tokio::time::Instant::from_std(*ORIGIN.get_or_init(Instant::now) + Duration::from_micros(time.0))
+    let passed = Duration::from_micros(time.0).saturating_sub(HEAD_START);
+    tokio::time::Instant::from_std(*ORIGIN.get_or_init(Instant::now) + passed)
 }
 
 /// Milliseconds since the Unix epoch, zero on a machine whose clock stands before it.
@@ -25,7 +30,7 @@ pub fn unix_ms() -> u64 {
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Unix seconds at the origin of [`now`].
+/// Unix seconds when [`now`] was zero.
 pub fn unix_at_origin_s() -> u64 {
     (unix_ms() / 1_000).saturating_sub(now().as_micros() / 1_000_000)
 }
