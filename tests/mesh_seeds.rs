@@ -8,11 +8,10 @@ use inonda::sim::{self, Report, Scenario};
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 
 /// Those of them that still break a rule. Most are seconds a few hundredths beyond the upload budget: 9 and 13 are streams of
-/// 32 kbit/s to an audience that doubles every half second, whose greetings alone are a second's budget; 1, 6, 15 and 20 fill
-/// it with greetings, bursts and children that follow one another in one slot. 5, 17 and 21 leave a node of a small world
-/// without a way where half or a third of the pairs cannot connect; 6, 12, 13 and 23 believe for three seconds in a way that
-/// is gone. The list may only become shorter.
-const STILL_BROKEN: &[u64] = &[1, 5, 6, 7, 9, 12, 13, 15, 17, 20, 21, 23];
+/// 32 kbit/s to an audience that doubles every half second, whose greetings alone are a second's budget; 1, 6, 7, 12, 15 and
+/// 23 fill it with greetings, bursts and children that follow one another in one slot. In 20 a node of a small world believes
+/// for three seconds in a way that is gone. The list may only become shorter.
+const STILL_BROKEN: &[u64] = &[1, 6, 7, 9, 12, 13, 15, 20, 23];
 
 fn run(seed: u64) -> Report {
     sim::run(Scenario::swarm(seed), |_| true)

@@ -167,7 +167,7 @@ impl Packets {
 }
 
 /// How long to wait when there is no room.
-pub const NO_ROOM_WAIT: Duration = Duration::from_millis(125);
+pub const NO_ROOM_WAIT: Duration = Duration::from_millis(40);
 
 /// Bits a second that a child costs in one stripe, with all that is around the payload of a chunk.
 pub fn link_bps(config: &Config, bitrate_bps: u32, chunk_time: Duration, stripes: u8) -> f64 {

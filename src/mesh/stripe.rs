@@ -19,6 +19,8 @@ pub struct StripeState {
     pub path: Option<Path>,
     /// The parent said that it is looking for a parent itself.
     pub parent_lost_at: Option<Time>,
+    /// The newest chunk there was when the first parent took us in: what is older comes as a burst.
+    pub told: Option<Seq>,
     /// Next number not accounted for: received or asked for.
     pub expect: Option<u64>,
     /// Usual arrival of chunk 0, in microseconds on our clock (arrival minus number times T), and its mean deviation.

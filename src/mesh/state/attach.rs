@@ -10,19 +10,18 @@ use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
 use crate::mesh::Delivery;
 use crate::mesh::budget;
 use crate::mesh::member::Child;
-use crate::mesh::record::{Key, PeerRecord};
 use crate::mesh::wire::{Attach, HOPS_MAX, Message, Need, Path, Reason, Status};
 use crate::units::{Epoch, Seq, Stripe, Time};
 
-/// Heard within this time, a neighbour is named as alive.
-const ALIVE: Duration = Duration::from_secs(7);
 /// Share of the budget that feeding may take while one child makes room for another.
 const OVERLAP_SHARE: f64 = 0.94;
 /// Where the two together are more than that: how long the one who goes is still fed, and how long until the next.
 const SHORT_GRACE: Duration = Duration::from_millis(400);
 const REDIRECT_PAUSE: Duration = Duration::from_secs(2);
-/// Others named in a refusal.
-const OTHERS_MAX: usize = 3;
+/// Others named by one who has hardly any upload left.
+const OTHERS_WHEN_FULL: usize = 2;
+/// Share of the budget up to which newcomers are let in: beyond it they would wait for the past, which others give at once.
+const NEWCOMER_SHARE: f64 = 0.9;
 
 impl Mesh {
     pub(super) fn on_attach(&mut self, at: usize, attach: Attach, now: Time) {
@@ -30,7 +29,9 @@ impl Mesh {
             return self.refuse_session(at, &attach, now);
         }
         let mut refused = [0u16; 5];
-        for stripe in stripes_of(attach.stripes & self.all_stripes()) {
+        // Without a session there is nothing to give in any stripe, and nothing else to say.
+        let known = (1u32 << self.stripe_count()) - 1;
+        for stripe in stripes_of(attach.stripes & known as u16) {
             if attach.need != Need::Better && !self.has_room(stripe, attach.need) {
                 self.cut_silent(at, now);
             }
@@ -57,9 +58,10 @@ impl Mesh {
             let stripes = refused[reason as usize];
             if stripes != 0 {
                 let mut others = self.others_for(at, stripes, now);
-                // Many are refused at once when many come: then each is told of one.
+                // Many are refused at once when many come: then each is told of a few. (Told of nobody, one in fifty of a crowd
+                // stood for two seconds before doors that had been closed to it.)
                 if !self.may_spend(CONTROL_MESSAGE_MAX_BYTES, now) {
-                    others.clear();
+                    others.truncate(OTHERS_WHEN_FULL);
                 }
                 let message = Message::Refuse {
                     stripes,
@@ -90,6 +92,7 @@ impl Mesh {
         }
         // Children that have only just gone were sent their part of this second, too.
         let is_pressed = self.is_pressed(PRESSED, now);
+        let is_busy = attach.need == Need::Newcomer && !self.is_source && self.is_pressed(NEWCOMER_SHARE, now);
         let neighbour = &self.members.list[at];
         if neighbour.fed & !neighbour.leaving & bit(stripe) != 0 {
             return Ok(None);
@@ -121,7 +124,7 @@ impl Mesh {
             return Err(Reason::NotFed);
         }
         let interior = attach.slots > 0 && neighbour.key.home(self.stripe_count()) == stripe;
-        if is_pressed && attach.need == Need::Better {
+        if is_busy || is_pressed && attach.need == Need::Better {
             return Err(Reason::Full);
         }
         if self.has_room(stripe, attach.need) {
@@ -167,9 +170,12 @@ impl Mesh {
             return None;
         }
         let stripes = self.stripe_count();
-        let is_guest = |n: &crate::mesh::member::Neighbour| !self.is_source && n.fed & !bit(self.home()) != 0;
+        // The one who asks may be a guest in another stripe, and must not be sent away for itself.
+        let is_guest = |(other, n): (usize, &crate::mesh::member::Neighbour)| {
+            other != at && !self.is_source && n.fed & !bit(self.home()) != 0
+        };
         let home = stripe == self.home() || self.is_source;
-        if home && let Some(guest) = self.members.list.iter().position(is_guest) {
+        if home && let Some(guest) = self.members.list.iter().enumerate().position(is_guest) {
             return Some(guest);
         }
         if slots == 0 || !home {
@@ -258,35 +264,6 @@ impl Mesh {
         if is_new || attach.from.is_some() {
             self.start_burst(at, stripe, attach, now);
         }
-    }
-
-    /// Records of those who might have room in a stripe: children with free slots, then others by their home.
-    pub(super) fn others_for(&mut self, at: usize, mask: u16, now: Time) -> Vec<Arc<PeerRecord>> {
-        let stripes = self.stripe_count().max(1);
-        let peer = self.members.list[at].peer;
-        let fits = |key: Key| mask & bit(key.home(stripes)) != 0;
-        let near = self.members.list.iter().filter(|n| {
-            n.peer != peer
-                && n.load.free > 0
-                && now.since(n.heard) < ALIVE
-                && fits(n.key)
-                && n.load.fed & bit(n.key.home(stripes)) != 0
-        });
-        let mut others: Vec<_> = near
-            .filter_map(|n| n.record.clone())
-            .filter(|r| !r.addrs.is_empty())
-            .collect();
-        while others.len() > OTHERS_MAX {
-            let extra = self.rng.below(others.len());
-            others.swap_remove(extra);
-        }
-        if others.len() < OTHERS_MAX {
-            let more = self.members.candidates(&mut self.rng, |record| {
-                record.peer != peer && record.slots > 0 && fits(Key::of(&record.peer))
-            });
-            others.extend(more.into_iter().take(OTHERS_MAX - others.len()));
-        }
-        others
     }
 
     pub(super) fn on_detach(&mut self, at: usize, stripes: u16, now: Time) {

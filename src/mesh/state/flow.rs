@@ -255,9 +255,11 @@ impl Mesh {
         let state = &mut self.stripes[usize::from(stripe)];
         if is_parent && (fresh || state.pushed < state.since) {
             // A burst brings the past: only what is new tells how the stripe flows.
-            let is_newest = state
-                .expect
-                .is_none_or(|expect| seq.0 + u64::from(self.session.as_ref().map_or(1, |s| s.stripes)) >= expect);
+            let count = u64::from(self.session.as_ref().map_or(1, |session| session.stripes));
+            let is_newest = match state.expect {
+                Some(expect) => seq.0 + count >= expect,
+                None => state.told.is_none_or(|told| seq >= told),
+            };
             if is_newest {
                 state.on_push(seq, chunk_time, now);
             } else {
@@ -283,9 +285,14 @@ impl Mesh {
     fn account(&mut self, stripe: u8, seq: Seq, now: Time) {
         let count = u64::from(self.stripe_count());
         let chunk_time = self.chunk_time();
+        let reach = (self.config.deadline.as_micros() / chunk_time.as_micros().max(1)) as u64;
         let state = &mut self.stripes[usize::from(stripe)];
         let margin = state.margin(&self.config);
-        let expect = *state.expect.get_or_insert(seq.0);
+        let expect = *state.expect.get_or_insert_with(|| {
+            // The first of a burst: what lies between it and the present is on its way.
+            let told = state.told.filter(|told| (seq.0..seq.0 + reach).contains(&told.0));
+            told.map_or(seq.0, |told| seq.0 + (told.0 - seq.0) / count * count + count)
+        });
         if seq.0 >= expect {
             let oldest = self.window.oldest().0;
             let mut missing = expect;

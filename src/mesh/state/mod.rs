@@ -8,6 +8,7 @@ mod dial;
 mod flow;
 mod greet;
 mod judge;
+mod refer;
 mod report;
 #[cfg(test)]
 mod rig;
@@ -316,7 +317,7 @@ impl Mesh {
             Message::Session(session) => self.on_session(at, session, now),
             Message::Peers { answer, records } => self.on_peers(at, answer, &records, now),
             Message::Attach(attach) => self.on_attach(at, attach, now),
-            Message::Accept { stripe, path, .. } => self.on_accept(at, stripe, path, now),
+            Message::Accept { stripe, path, newest } => self.on_accept(at, stripe, path, newest, now),
             Message::Refuse {
                 stripes,
                 reason,

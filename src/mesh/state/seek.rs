@@ -186,7 +186,7 @@ impl Mesh {
         }
     }
 
-    pub(super) fn on_accept(&mut self, at: usize, stripe: Stripe, path: Path, now: Time) {
+    pub(super) fn on_accept(&mut self, at: usize, stripe: Stripe, path: Path, newest: Seq, now: Time) {
         let (key, bit) = (self.members.list[at].key, bit(stripe.0));
         let index = usize::from(stripe.0);
         if index >= self.stripes.len() || self.is_source {
@@ -213,6 +213,7 @@ impl Mesh {
         let until = now + self.round() * 2 + self.config.attach_timeout;
         let is_lost = self.need(stripe.0, now) != Some(Need::Better);
         self.stripes[index].candidate = Some(Candidate { key, path, until });
+        self.stripes[index].told.get_or_insert(newest);
         if is_lost {
             self.promote(stripe.0, now);
         }
@@ -264,7 +265,10 @@ impl Mesh {
     }
 
     pub(super) fn on_refuse(&mut self, at: usize, stripes: u16, reason: Reason, others: &[Arc<PeerRecord>], now: Time) {
-        let key = self.members.list[at].key;
+        let neighbour = &mut self.members.list[at];
+        let key = neighbour.key;
+        // Or it would count as asked once the session is known.
+        neighbour.asked_blind &= !stripes;
         if !self.learn(at, others, now) {
             return;
         }

@@ -1,0 +1,49 @@
+//! Who else is named to those who are turned away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Mesh, bit};
+use crate::mesh::member::Neighbour;
+use crate::mesh::record::{Key, PeerRecord};
+use crate::units::Time;
+
+/// Heard within this time, a neighbour is named as alive.
+const ALIVE: Duration = Duration::from_secs(7);
+/// Others named in a refusal.
+const OTHERS_MAX: usize = 3;
+
+impl Mesh {
+    /// Records of those who might have room in a stripe: neighbours with free slots, at home in it first, then others by their
+    /// home.
+    pub(super) fn others_for(&mut self, at: usize, mask: u16, now: Time) -> Vec<Arc<PeerRecord>> {
+        let stripes = self.stripe_count().max(1);
+        let peer = self.members.list[at].peer;
+        let fits = |key: Key| mask & bit(key.home(stripes)) != 0;
+        let alive = |n: &&Neighbour| {
+            let named = n.record.as_ref().is_some_and(|record| !record.addrs.is_empty());
+            n.peer != peer && named && n.load.free > 0 && now.since(n.heard) < ALIVE
+        };
+        let list = self.members.list.iter().filter(alive);
+        let near = |n: &&Neighbour| fits(n.key) && n.load.fed & bit(n.key.home(stripes)) != 0;
+        // Next best is a guest's place: it is better than the door of one of whom we know nothing.
+        let far = |n: &&Neighbour| !fits(n.key) && n.load.fed & mask != 0;
+        let mut others: Vec<_> = list.clone().filter(near).filter_map(|n| n.record.clone()).collect();
+        while others.len() > OTHERS_MAX {
+            let extra = self.rng.below(others.len());
+            others.swap_remove(extra);
+        }
+        let mut guests: Vec<_> = list.filter(far).filter_map(|n| n.record.clone()).collect();
+        while others.len() < OTHERS_MAX && !guests.is_empty() {
+            let next = self.rng.below(guests.len());
+            others.push(guests.swap_remove(next));
+        }
+        if others.len() < OTHERS_MAX {
+            let more = self.members.candidates(&mut self.rng, |record| {
+                record.peer != peer && record.slots > 0 && fits(Key::of(&record.peer))
+            });
+            others.extend(more.into_iter().take(OTHERS_MAX - others.len()));
+        }
+        others
+    }
+}
