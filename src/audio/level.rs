@@ -17,7 +17,7 @@ pub const BAND_EDGES_HZ: (f64, f64) = (32.0, 16_000.0);
 pub const SILENCE_DB: f32 = -60.0;
 
 /// How often the loudness is read anew: a number that people read, of the last three seconds.
-const LOUDNESS_PER_SECOND: u32 = 4;
+const LOUDNESS_PER_SECOND: u32 = 2;
 
 /// Frames in one transform: bins of 12 Hz at 48 kHz, so that the lowest bands differ.
 const FFT_FRAMES: usize = 4_096;

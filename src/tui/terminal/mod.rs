@@ -7,6 +7,7 @@ mod frames;
 mod guard;
 pub use guard::give_back;
 mod hush;
+mod opening;
 mod outside;
 mod paint;
 pub mod plain;
@@ -24,20 +25,18 @@ use futures_core::Stream;
 use self::files::Files;
 use self::frames::Frames;
 pub use self::guard::Guard;
+use self::opening::open_model;
 use self::outside::Outside;
 use self::paint::Painter;
 use self::signals::{Signal, Signals};
-use super::keys::{Bindings, Chord};
-use super::look::Look;
+use super::keys::Chord;
 use super::model::{Model, Overlay, Wall};
-use super::theme::{Depth, Pack, Shelf};
-use super::update::{Effect, Input, MouseKind, take_output, update};
-use super::{Error, Given, Left, Options, text};
+use super::update::{Effect, Input, MouseKind, update};
+use super::{Error, Left, Options};
 use crate::engine::Handle;
-use crate::engine::event::Level;
 
 /// A key's frame may follow the last one after this; keys typed meanwhile share it.
-const KEY_GAP: Duration = Duration::from_millis(16);
+const KEY_GAP: Duration = Duration::from_millis(8);
 /// Meters move this often.
 const METER_GAP: Duration = Duration::from_millis(50);
 /// The spectrum moves this often; no frame comes sooner for its own sake.
@@ -82,67 +81,12 @@ pub fn run(handle: &mut Handle, options: Options) -> Result<Left, Error> {
     result
 }
 
-/// The model at the start. What is wrong with the files it was made from is in its log, and the first of it in the strip.
-fn open_model(options: &Options, files: &mut Files) -> Model {
-    let lookup = |name: &str| std::env::var(name).ok();
-    let depth = Depth::from_env(lookup);
-    if depth == Depth::Mono {
-        // crossterm drops colour resets under NO_COLOR and with them the reversed selection; the theme sets no colours.
-        crossterm::style::force_color_output(true);
-    }
-    let suggested = Pack::from_env(lookup);
-    let mut told = Vec::new();
-    let settings = files.settings(&mut told);
-    let name = options.theme.clone().unwrap_or_else(|| settings.theme.clone());
-    let (mut look, words) = Look::new(Shelf::open(files.themes().as_deref()), &name, depth, suggested);
-    told.extend(words);
-    if let Some(pack) = Pack::from_name(&settings.glyphs) {
-        look.set_pack(pack);
-    }
-    let (bindings, words) = files
-        .keys()
-        .map_or_else(|| (Bindings::default(), Vec::new()), |text| Bindings::read(&text));
-    told.extend(words);
-    let started = format!(
-        "inonda {}, theme {}, colour {}, glyphs {}",
-        env!("CARGO_PKG_VERSION"),
-        look.theme.name,
-        depth.name(),
-        look.pack.name()
-    );
-    let mut model = Model::new(options.visit, options.screen, look, bindings, settings);
-    model.wall = wall();
-    model.hearing = options.hearing.clone();
-    take_settings(&mut model, options.given);
-    model.heard = files.titles();
-    let now = model.wall.unix_s;
-    model.journal.add(now, Level::Info, "app", &started, "");
-    let hint = "The rest of the file is used; mend the line and start again.";
-    for text in &told {
-        model.journal.add(now, Level::Warn, "app", text, hint);
-    }
-    match told.as_slice() {
-        [] => {}
-        [only] => model.warn(text::clean(only)),
-        [first, rest @ ..] => model.warn(format!("{} · {} more in the log, 5", text::clean(first), rest.len())),
-    }
-    model
-}
-
-/// What was kept counts where the command line said nothing.
-fn take_settings(model: &mut Model, given: Given) {
-    if let Some(delay) = model.settings.delay.filter(|_| !given.delay) {
-        model.hearing.delay = delay;
-    }
-    if !given.output && model.settings.output.is_some() {
-        take_output(model);
-    }
-}
-
 struct Driver<'a> {
     outside: Outside<'a>,
     started: Instant,
     frames: Frames,
+    /// Only what moves with the sound has changed since the last frame.
+    only_moving: bool,
     levels_at: Instant,
     /// When a second has passed for what counts seconds.
     second_at: Instant,
@@ -160,6 +104,7 @@ impl<'a> Driver<'a> {
             outside: Outside::new(handle, files),
             started: now,
             frames: Frames::new(if over_ssh { SSH_FRAMES } else { FRAMES }),
+            only_moving: false,
             levels_at: now,
             second_at: now,
             themes_at: now,
@@ -220,13 +165,19 @@ impl<'a> Driver<'a> {
 
     /// Asks for a frame at the latest after `gap`.
     fn wish(&mut self, gap: Duration) {
+        self.only_moving = false;
         self.frames.wish(gap, Instant::now());
     }
 
     fn draw_if_due(&mut self, model: &Model, painter: &mut Painter) -> Result<(), Error> {
         let now = Instant::now();
         if self.frames.due().is_some_and(|at| at <= now) {
-            painter.draw(model).map_err(Error::Terminal)?;
+            if self.only_moving {
+                painter.draw_moving(model).map_err(Error::Terminal)?;
+            } else {
+                painter.draw(model).map_err(Error::Terminal)?;
+            }
+            self.only_moving = true;
             self.frames.drawn(now);
         }
         Ok(())
@@ -272,7 +223,7 @@ impl<'a> Driver<'a> {
             self.feed(model, Input::Levels(heard), painter, guard)?;
             self.feed(model, Input::Programme(own), painter, guard)?;
             if model.is_metering() {
-                self.wish(self.frame_gap);
+                self.frames.wish(self.frame_gap, now);
             }
         }
         self.outside.save(model, false);
@@ -333,6 +284,7 @@ impl<'a> Driver<'a> {
             }
         };
         self.feed(model, input, painter, guard)?;
+        self.only_moving = false;
         self.frames.wish_for_key(KEY_GAP, Instant::now());
         Ok(())
     }

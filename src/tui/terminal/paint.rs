@@ -10,18 +10,20 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::tui::model::Model;
-use crate::tui::view;
+use crate::tui::view::{self, Rows};
 
 /// A terminal larger than this in one direction is drawn up to here.
 const CELLS_MAX: u16 = 1_000;
 /// Bytes a terminal is given for its clipboard; many refuse more.
 const CLIPBOARD_MAX_BYTES: usize = 64 * 1024;
 
-/// The last frame, and where the next one goes.
+/// The last frame, and where the next one is drawn: a copy of it between frames.
 pub struct Painter {
     backend: CrosstermBackend<BufWriter<Stdout>>,
     shown: Buffer,
     next: Buffer,
+    /// Rows of the last frame that move with the sound.
+    moving: Rows,
 }
 
 impl Painter {
@@ -36,6 +38,7 @@ impl Painter {
             backend,
             shown: Buffer::empty(area),
             next: Buffer::empty(area),
+            moving: Rows::default(),
         };
         painter.forget()?;
         Ok(painter)
@@ -71,7 +74,20 @@ impl Painter {
     /// When the terminal cannot be written to.
     pub fn draw(&mut self, model: &Model) -> io::Result<()> {
         self.next.reset();
-        view::draw(model, &mut self.next);
+        self.moving = view::draw(model, &mut self.next);
+        self.show()
+    }
+
+    /// Draws what moves with the sound, when nothing else has changed since the last frame.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn draw_moving(&mut self, model: &Model) -> io::Result<()> {
+        view::draw_rows(model, &mut self.next, &self.moving);
+        self.show()
+    }
+
+    fn show(&mut self) -> io::Result<()> {
         let changed = self.shown.diff(&self.next);
         if changed.is_empty() {
             return Ok(());
@@ -79,7 +95,7 @@ impl Painter {
         queue!(self.backend, BeginSynchronizedUpdate)?;
         self.backend.draw(changed.into_iter())?;
         execute!(self.backend, EndSynchronizedUpdate)?;
-        std::mem::swap(&mut self.shown, &mut self.next);
+        self.shown.content.clone_from(&self.next.content);
         Ok(())
     }
 

@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 
 use self::lines::{channels, example, help, mesh, read_out, say, settings, state_after, titles};
 use super::files::Files;
+use super::opening::open_model;
 use super::outside::Outside;
-use super::{open_model, wall};
+use super::wall;
 use crate::engine::Handle;
 use crate::tui::action::{Action, Call, Screen};
 use crate::tui::model::{Model, Overlay};

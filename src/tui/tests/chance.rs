@@ -16,6 +16,7 @@ use crate::tui::channels::tests::listing;
 use crate::tui::keys::{Bindings, Chord, Meaning};
 use crate::tui::sample::{channel, hosting, listening, model};
 use crate::tui::update::{Input, MouseKind, update};
+use crate::tui::view;
 use crate::units::{ChannelId, PeerId};
 
 /// Keys that a person, or a cat, may press.
@@ -366,6 +367,28 @@ proptest! {
     }
 
     #[test]
+    fn what_moves_is_drawn_alone_as_with_the_whole_screen(
+        inputs in proptest::collection::vec(any_input(), 1..20), levels in proptest::collection::vec(any_levels(), 4),
+    ) {
+        let mut model = model(Screen::NowPlaying, (120, 36), listening(PlayerState::Playing));
+        for levels in levels {
+            for input in inputs.clone() {
+                drop(update(&mut model, input));
+            }
+            let (mut buffer, _) = drawn(&model);
+            let moving = view::draw(&model, &mut buffer);
+            drop(update(&mut model, Input::Levels(levels)));
+            view::draw_rows(&model, &mut buffer, &moving);
+            let (whole, _) = drawn(&model);
+            for y in (0..model.size.1).filter(|y| moving.has(*y)) {
+                for x in 0..model.size.0 {
+                    prop_assert_eq!(&buffer[(x, y)], &whole[(x, y)]);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn global_keys_mean_the_same_on_every_screen(screen in proptest::sample::select(Screen::ALL.to_vec())) {
         let bindings = Bindings::default();
         for entry in VOCABULARY.iter().filter(|entry| !matches!(entry.scope, Scope::On(_))) {
@@ -374,6 +397,16 @@ proptest! {
                 prop_assert_eq!(bindings.meaning(&keys, screen), Meaning::Call(entry.action.into()));
             }
         }
+    }
+}
+
+#[test]
+fn meters_and_spectrum_move_and_the_rest_does_not() {
+    for (screen, rows) in [(Screen::NowPlaying, 10..30), (Screen::Log, 1..2)] {
+        let model = model(screen, (120, 36), listening(PlayerState::Playing));
+        let moving = view::draw(&model, &mut drawn(&model).0);
+        let count = (0..36).filter(|y| moving.has(*y)).count();
+        assert!(rows.contains(&count), "{count}");
     }
 }
 

@@ -11,8 +11,8 @@ mod pen;
 mod strip;
 mod studio;
 
-pub use pen::Pen;
 use pen::from;
+pub use pen::{Pen, Rows};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -88,38 +88,57 @@ fn parts(area: Rect, tier: Tier) -> Parts {
     }
 }
 
-/// Draws the whole screen.
-pub fn draw(model: &Model, buffer: &mut Buffer) {
+/// Draws the whole screen. The rows that move with the sound come back: until anything else changes, drawing them is enough.
+pub fn draw(model: &Model, buffer: &mut Buffer) -> Rows {
     let area = *buffer.area();
     let theme = &model.look.theme;
     buffer.set_style(area, theme.ground());
+    let mut pen = Pen::new(theme, buffer);
+    draw_parts(model, &mut pen, area);
+    pen.moving
+}
+
+/// Draws these rows anew over what was there, as [`draw`] would.
+pub fn draw_rows(model: &Model, buffer: &mut Buffer, rows: &Rows) {
+    let area = *buffer.area();
+    let theme = &model.look.theme;
+    for y in (area.top()..area.bottom()).filter(|y| rows.has(*y)) {
+        for x in area.left()..area.right() {
+            let cell = &mut buffer[(x, y)];
+            cell.reset();
+            cell.set_style(theme.ground());
+        }
+    }
+    draw_parts(model, &mut Pen::within(theme, buffer, rows), area);
+}
+
+fn draw_parts(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     if area.width == 0 || area.height == 0 {
         return;
     }
     let tier = Tier::of((area.width, area.height));
     let parts = parts(area, tier);
-    let mut pen = Pen::new(theme, buffer);
     if tier == Tier::Strip {
-        strip::small(model, &mut pen, parts.strip);
-        chrome::hints(model, &mut pen, parts.hints, tier);
+        strip::small(model, pen, parts.strip);
+        chrome::hints(model, pen, parts.hints, tier);
         return;
     }
-    chrome::header(model, &mut pen, parts.header, tier);
+    chrome::header(model, pen, parts.header, tier);
     match model.screen {
-        Screen::Channels => channels::draw(model, &mut pen, parts.body, tier),
-        Screen::NowPlaying => now_playing::draw(model, &mut pen, parts.body, tier),
-        Screen::Mesh => mesh::draw(model, &mut pen, parts.body, tier),
-        Screen::Studio => studio::draw(model, &mut pen, parts.body, tier),
-        Screen::Log => log::draw(model, &mut pen, parts.body, tier),
+        Screen::Channels => channels::draw(model, pen, parts.body, tier),
+        Screen::NowPlaying => now_playing::draw(model, pen, parts.body, tier),
+        Screen::Mesh => mesh::draw(model, pen, parts.body, tier),
+        Screen::Studio => studio::draw(model, pen, parts.body, tier),
+        Screen::Log => log::draw(model, pen, parts.body, tier),
     }
     if model.overlay.is_some() {
-        overlay::draw(model, &mut pen, parts.body, tier);
+        overlay::draw(model, pen, parts.body, tier);
     }
     match tier {
-        Tier::Full | Tier::Medium => strip::framed(model, &mut pen, parts.strip),
-        Tier::Compact | Tier::Narrow | Tier::Strip => strip::compact(model, &mut pen, parts.strip),
+        Tier::Full | Tier::Medium => strip::framed(model, pen, parts.strip),
+        Tier::Compact | Tier::Narrow | Tier::Strip => strip::compact(model, pen, parts.strip),
     }
-    chrome::hints(model, &mut pen, parts.hints, tier);
+    chrome::hints(model, pen, parts.hints, tier);
 }
 
 /// What a click meets.

@@ -10,10 +10,32 @@ use crate::tui::model::METER_FLOOR_DB;
 use crate::tui::text::{clean, cut, fit, fit_right, width};
 use crate::tui::theme::{Glyphs, Role, Theme};
 
+/// Rows of the screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows(Vec<bool>);
+
+impl Rows {
+    fn add(&mut self, y: u16) {
+        let y = usize::from(y);
+        if self.0.len() <= y {
+            self.0.resize(y + 1, false);
+        }
+        self.0[y] = true;
+    }
+
+    pub fn has(&self, y: u16) -> bool {
+        self.0.get(usize::from(y)).copied().unwrap_or(false)
+    }
+}
+
 /// A theme and a buffer to draw into.
 pub struct Pen<'a> {
     pub theme: &'a Theme,
     buffer: &'a mut Buffer,
+    /// Nothing is drawn into other rows than these.
+    only: Option<&'a Rows>,
+    /// Rows of what moves with the sound.
+    pub moving: Rows,
     /// The role that panes stand on.
     pub ground: Role,
 }
@@ -24,8 +46,27 @@ impl<'a> Pen<'a> {
         Pen {
             theme,
             buffer,
+            only: None,
+            moving: Rows::default(),
             ground: Role::Bg,
         }
+    }
+
+    /// Draws on the screen's ground, and only into these rows.
+    pub fn within(theme: &'a Theme, buffer: &'a mut Buffer, only: &'a Rows) -> Pen<'a> {
+        Pen {
+            only: Some(only),
+            ..Pen::new(theme, buffer)
+        }
+    }
+
+    /// The first `rows` of an area move with the sound.
+    pub fn moves(&mut self, area: Rect, rows: u16) {
+        (area.y..area.y + rows).for_each(|y| self.moving.add(y));
+    }
+
+    fn leaves_out(&self, y: u16) -> bool {
+        self.only.is_some_and(|rows| !rows.has(y))
     }
 
     /// The signs in force.
@@ -41,6 +82,9 @@ impl<'a> Pen<'a> {
     /// Writes parts one after the other, cut to the area's width; returns the column after the last.
     pub fn line(&mut self, area: Rect, row: u16, parts: &[(&str, Role)]) -> u16 {
         let mut x = area.x;
+        if self.leaves_out(area.y + row) {
+            return x;
+        }
         for (text, role) in parts {
             let left = area.right().saturating_sub(x);
             x = self.put(x, area.y + row, left, area.bottom(), text, self.style(*role));
@@ -82,9 +126,23 @@ impl<'a> Pen<'a> {
         x
     }
 
+    /// Fills `count` cells with one sign that is a cell wide; returns the column after them.
+    pub fn cells(&mut self, area: Rect, row: u16, count: u16, sign: &str, role: Role) -> u16 {
+        let (y, bounds) = (area.y + row, *self.buffer.area());
+        let end = area.x.saturating_add(count).min(area.right()).min(bounds.right());
+        if self.leaves_out(y) || y >= area.bottom().min(bounds.bottom()) {
+            return area.x;
+        }
+        let style = self.style(role);
+        for x in area.x..end {
+            self.buffer[(x, y)].set_symbol(sign).set_style(style);
+        }
+        end.max(area.x)
+    }
+
     /// Gives a row of the area a look.
     pub fn paint_row(&mut self, area: Rect, row: u16, role: Role) {
-        if row < area.height {
+        if row < area.height && !self.leaves_out(area.y + row) {
             let style = self.style(role);
             self.buffer.set_style(
                 Rect {
@@ -99,20 +157,23 @@ impl<'a> Pen<'a> {
 
     /// A level rule over the width of the area.
     pub fn rule(&mut self, area: Rect, row: u16) {
-        let rule = self.theme.glyphs.rule.repeat(usize::from(area.width));
-        self.line(area, row, &[(&rule, Role::Border)]);
+        self.cells(area, row, area.width, &self.theme.glyphs.rule, Role::Border);
     }
 
     /// Empties an area for what lies over it.
     pub fn clear(&mut self, area: Rect, ground: Role) {
         let area = area.intersection(*self.buffer.area());
+        let style = self.theme.over(Role::Fg, ground);
         for y in area.top()..area.bottom() {
+            if self.leaves_out(y) {
+                continue;
+            }
             for x in area.left()..area.right() {
-                self.buffer[(x, y)].reset();
+                let cell = &mut self.buffer[(x, y)];
+                cell.reset();
+                cell.set_style(style);
             }
         }
-        let style = self.theme.over(Role::Fg, ground);
-        self.buffer.set_style(area, style);
     }
 
     /// A frame with a title on the left and a fact on the right; returns what is inside, with a column of air.
@@ -126,19 +187,18 @@ impl<'a> Pen<'a> {
         }
         let set = self.theme.glyphs.border(focused);
         let role = if focused { Role::BorderFocus } else { Role::Border };
-        let across = usize::from(area.width) - 2;
-        let top = format!("{}{}{}", set.top_left, set.horizontal_top.repeat(across), set.top_right);
-        let bottom = format!(
-            "{}{}{}",
-            set.bottom_left,
-            set.horizontal_bottom.repeat(across),
-            set.bottom_right
-        );
-        self.line(area, 0, &[(&top, role)]);
-        self.line(area, area.height - 1, &[(&bottom, role)]);
-        for row in 1..area.height - 1 {
-            self.line(area, row, &[(set.vertical_left, role)]);
-            self.line_right(area, row, &[(set.vertical_right, role)]);
+        let (last, side) = (area.height - 1, from(area, area.right() - 1));
+        for (row, left, across, right) in [
+            (0, set.top_left, set.horizontal_top, set.top_right),
+            (last, set.bottom_left, set.horizontal_bottom, set.bottom_right),
+        ] {
+            self.cells(area, row, area.width, across, role);
+            self.cells(area, row, 1, left, role);
+            self.cells(side, row, 1, right, role);
+        }
+        for row in 1..last {
+            self.cells(area, row, 1, set.vertical_left, role);
+            self.cells(side, row, 1, set.vertical_right, role);
         }
         let inside_title = Rect {
             x: area.x + 2,
@@ -173,7 +233,8 @@ impl<'a> Pen<'a> {
         let inner = usize::from(cells.saturating_sub(2));
         let place = |db: f32| ((db - METER_FLOOR_DB) / -METER_FLOOR_DB).clamp(0.0, 1.0) * inner as f32;
         let (level, peak) = (place(finite(level_db)), place(finite(peak_db)));
-        let mut x = self.line(area, row, &[(&glyphs.bar_left, Role::Muted)]);
+        self.moving.add(area.y + row);
+        let mut x = self.cells(area, row, 1, &glyphs.bar_left, Role::Muted);
         for cell in 0..inner {
             let db = METER_FLOOR_DB + (cell as f32 + 0.5) / inner as f32 * -METER_FLOOR_DB;
             let role = if db >= -3.0 {
@@ -185,18 +246,17 @@ impl<'a> Pen<'a> {
             };
             let filled = level - cell as f32;
             let is_peak = peak >= 1.0 && peak as usize == cell && filled < 1.0;
-            let at = from(area, x);
-            x = if is_peak || (peak as usize == inner && cell + 1 == inner && filled < 1.0) {
-                self.line(at, row, &[(&glyphs.bar_peak, Role::MeterPeak)])
+            let (sign, role) = if is_peak || (peak as usize == inner && cell + 1 == inner && filled < 1.0) {
+                (glyphs.bar_peak.as_str(), Role::MeterPeak)
             } else if filled <= 0.05 {
-                self.line(at, row, &[(&glyphs.bar_empty, Role::MeterEmpty)])
+                (glyphs.bar_empty.as_str(), Role::MeterEmpty)
             } else {
                 let eighths = ((filled * 8.0).round() as usize).clamp(1, 8);
-                self.line(at, row, &[(glyphs.row(eighths), role)])
+                (glyphs.row(eighths), role)
             };
+            x = self.cells(from(area, x), row, 1, sign, role);
         }
-        let at = from(area, x);
-        self.line(at, row, &[(&glyphs.bar_right, Role::Muted)])
+        self.cells(from(area, x), row, 1, &glyphs.bar_right, Role::Muted)
     }
 
     /// A share from 0 to 1 in exactly `cells`.
@@ -205,23 +265,17 @@ impl<'a> Pen<'a> {
         let inner = usize::from(cells.saturating_sub(2));
         let eighths = (share.clamp(0.0, 1.0) * inner as f64 * 8.0).round() as usize;
         let (full, part) = (eighths / 8, eighths % 8);
-        let mut filled = glyphs.row(8).repeat(full);
-        if part > 0 && full < inner {
-            filled.push_str(glyphs.row(part));
-        }
-        let empty = glyphs
-            .bar_empty
-            .repeat(inner.saturating_sub(full + usize::from(part > 0)));
-        self.line(
-            area,
-            row,
-            &[
-                (&glyphs.bar_left, Role::Muted),
-                (&filled, role),
-                (&empty, Role::MeterEmpty),
-                (&glyphs.bar_right, Role::Muted),
-            ],
-        )
+        let (half, empty) = (u16::from(part > 0), inner.saturating_sub(full + usize::from(part > 0)));
+        let parts = [
+            (1, glyphs.bar_left.as_str(), Role::Muted),
+            (full as u16, glyphs.row(8), role),
+            (half, glyphs.row(part.max(1)), role),
+            (empty as u16, glyphs.bar_empty.as_str(), Role::MeterEmpty),
+            (1, glyphs.bar_right.as_str(), Role::Muted),
+        ];
+        parts.into_iter().fold(area.x, |x, (count, sign, role)| {
+            self.cells(from(area, x), row, count, sign, role)
+        })
     }
 
     /// The columns of a trail, scaled to its own highest point.

@@ -49,6 +49,7 @@ pub fn spectrum(model: &Model, pen: &mut Pen<'_>, area: Rect, with_scale: bool) 
     let scale = if with_scale { 5 } else { 0 };
     let rows = area.height - u16::from(with_scale);
     let bands = &model.meters.levels.bands;
+    pen.moves(area, rows);
     let step = ((area.width.saturating_sub(scale)) / bands.len() as u16).clamp(1, 4);
     let bar = step.saturating_sub(1).max(1);
     if with_scale {
@@ -75,8 +76,7 @@ pub fn spectrum(model: &Model, pen: &mut Pen<'_>, area: Rect, with_scale: bool) 
             };
             if drawn > 0 {
                 let stop = Role::SPECTRUM[(from_bottom * Role::SPECTRUM.len() / usize::from(rows)).min(4)];
-                let text = pen.glyphs().column(drawn).repeat(usize::from(bar));
-                pen.line(at, row, &[(&text, stop)]);
+                pen.cells(at, row, bar, pen.glyphs().column(drawn), stop);
             }
         }
     }
