@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Frames that keys may draw beyond the cap when meters and spectrum have used it up: a person waits for a key's frame.
-const BORROWED: usize = 3;
+/// The part of the cap that keys may draw beyond it when meters and spectrum have used it up: a person waits for a key's frame.
+const BORROWED_PART: usize = 2;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The frames of the last second, and the one that is due.
@@ -19,7 +19,7 @@ impl Frames {
     pub fn new(most: usize) -> Frames {
         Frames {
             most,
-            drawn: VecDeque::with_capacity(most + BORROWED),
+            drawn: VecDeque::with_capacity(most + most / BORROWED_PART),
             due: Some(Instant::now()),
         }
     }
@@ -31,7 +31,7 @@ impl Frames {
 
     /// The same for what a person did.
     pub fn wish_for_key(&mut self, gap: Duration, now: Instant) {
-        self.wish_within(gap, self.most + BORROWED, now);
+        self.wish_within(gap, self.most + self.most / BORROWED_PART, now);
     }
 
     fn wish_within(&mut self, gap: Duration, most: usize, now: Instant) {
@@ -53,7 +53,7 @@ impl Frames {
     pub fn drawn(&mut self, now: Instant) {
         self.due = None;
         self.drawn.push_back(now);
-        if self.drawn.len() > self.most + BORROWED {
+        if self.drawn.len() > self.most + self.most / BORROWED_PART {
             self.drawn.pop_front();
         }
     }
@@ -86,7 +86,7 @@ mod tests {
             let meters = count(most, |frames, now| frames.wish(gap, now));
             assert!((most - 2..=most).contains(&meters), "{meters}");
             let keys = count(most, |frames, now| frames.wish_for_key(Duration::from_millis(16), now));
-            assert!(keys <= most + BORROWED, "{keys}");
+            assert!(keys <= most + most / BORROWED_PART, "{keys}");
         }
     }
 
