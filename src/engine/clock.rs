@@ -34,3 +34,22 @@ pub fn unix_ms() -> u64 {
 pub fn unix_at_origin_s() -> u64 {
     (unix_ms() / 1_000).saturating_sub(now().as_micros() / 1_000_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_before_the_process_has_its_true_age() {
+        let at = now();
+        let before = at - Duration::from_secs(60);
+        assert_eq!(at.since(before), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn timers_of_the_runtime_run_by_the_same_clock() {
+        let later = instant(now() + Duration::from_secs(600));
+        let left = later.saturating_duration_since(tokio::time::Instant::now());
+        assert!(left <= Duration::from_secs(600) && left > Duration::ZERO, "{left:?}");
+    }
+}
