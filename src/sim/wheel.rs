@@ -63,8 +63,9 @@ impl<T> Wheel<T> {
 
     fn turn(&mut self) {
         self.at += 1;
-        let bucket = &mut self.buckets[(self.at % WHEEL) as usize];
-        std::mem::swap(bucket, &mut self.open);
+        // The memory of a bucket goes back with it: kept, every bucket would hold that of its fullest turn, and the same few
+        // pages would not be used again and again.
+        self.open = std::mem::take(&mut self.buckets[(self.at % WHEEL) as usize]);
         if let Some(first) = self.far.first_entry()
             && *first.key() <= self.at
         {

@@ -29,7 +29,7 @@ use crate::units::{ChannelId, Codec, Epoch, PeerId, Time};
 
 /// QUIC gives a silent connection up after this long.
 const IDLE_TIMEOUT_US: u64 = 10_000_000;
-/// A dial that nobody answers.
+/// When a dial that nobody answers is given up.
 const DIAL_TIMEOUT_US: u64 = 5_000_000;
 /// Who hears nothing is given fresh addresses after this long, again and again, as a directory or the DHT would.
 const LOOK_UP_US: u64 = 5_000_000;
@@ -64,11 +64,8 @@ enum Happening {
         at: u32,
         with: u32,
     },
-    DialFailed {
-        at: u32,
-        peer: Option<PeerId>,
-        addrs: Vec<SocketAddr>,
-    },
+    /// Boxed, for it is rare and larger than the rest, which fill the wheel.
+    DialFailed(Box<FailedDial>),
     Timer {
         at: u32,
     },
@@ -90,6 +87,14 @@ enum Happening {
     Attack,
     Audit,
     Measure,
+}
+
+/// A dial that nobody answers.
+#[derive(Debug)]
+struct FailedDial {
+    at: u32,
+    peer: Option<PeerId>,
+    addrs: Vec<SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -302,7 +307,10 @@ impl World {
                     self.input(at, Input::Disconnected { peer });
                 }
             }
-            Happening::DialFailed { at, peer, addrs } => self.input(at, Input::DialFailed { peer, addrs }),
+            Happening::DialFailed(dial) => {
+                let FailedDial { at, peer, addrs } = *dial;
+                self.input(at, Input::DialFailed { peer, addrs });
+            }
             Happening::Timer { at } => self.timer(at),
             Happening::Publish => self.publish(),
             Happening::Join => self.join(),

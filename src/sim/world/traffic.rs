@@ -210,10 +210,10 @@ impl World {
         let reachable =
             to.filter(|to| *to != from && self.nodes[*to as usize].is_some() && self.network.can_dial(from, *to));
         let Some(to) = reachable else {
-            return self.wheel.push(
-                self.now + DIAL_TIMEOUT_US,
-                Happening::DialFailed { at: from, peer, addrs },
-            );
+            let failed = Box::new(FailedDial { at: from, peer, addrs });
+            return self
+                .wheel
+                .push(self.now + DIAL_TIMEOUT_US, Happening::DialFailed(failed));
         };
         self.metrics.handshakes += 1;
         // Both sides send about half of it.
