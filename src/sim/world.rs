@@ -107,13 +107,25 @@ enum Fault {
     Heal,
 }
 
+/// The timer of a node.
+#[derive(Clone, Copy, Debug)]
+struct Alarm {
+    /// The earliest timer event on the wheel.
+    armed: u64,
+    /// When the node wants to be woken; each chunk puts it off.
+    due: u64,
+}
+
+const NEVER: Alarm = Alarm {
+    armed: u64::MAX,
+    due: u64::MAX,
+};
+
 /// A node that is alive.
 pub struct SimNode {
     pub mesh: Mesh,
     pub behaviour: Behaviour,
     pub heard: Heard,
-    /// The earliest timer event on the wheel.
-    armed: u64,
     /// Its playback deadline.
     pub deadline_us: u64,
     /// Bytes of the running second, for the budget, and when it was last told to be over it.
@@ -136,6 +148,8 @@ pub struct World {
     pub from: u64,
     wheel: Wheel<Happening>,
     pub nodes: Vec<Option<Box<SimNode>>>,
+    /// Apart from the nodes: a timer that comes too soon looks at nothing else of them.
+    alarms: Vec<Alarm>,
     living: Vec<u32>,
     pub network: Network,
     /// Ordered messages that were lost and have not been sent again.
@@ -144,6 +158,8 @@ pub struct World {
     pub metrics: Metrics,
     pub watcher: Watcher,
     config: Arc<Config>,
+    /// Those of the listeners, one for each upload and deadline there is.
+    configs: HashMap<(u64, u64), Arc<Config>>,
     channel: ChannelId,
     payload: Bytes,
     chunk_us: u64,
@@ -188,10 +204,12 @@ impl World {
             run: 360_000u64.div_ceil(chunk_us),
             watcher: Watcher::new(&scenario),
             config: Arc::new(config),
+            configs: HashMap::new(),
             channel: ChannelId([0xc4; 32]),
             now: 0,
             wheel: Wheel::default(),
             nodes: Vec::new(),
+            alarms: Vec::new(),
             living: Vec::new(),
             lost: HashMap::new(),
             rng,
@@ -217,6 +235,7 @@ impl World {
         let mut rng = self.rng.fork();
         self.network.add(&self.scenario, host_budget, false, &mut rng);
         self.nodes.push(None);
+        self.alarms.push(NEVER);
         self.host_on_air();
         self.wheel.push(0, Happening::Publish);
         if self.from > 0 {
@@ -371,6 +390,9 @@ impl World {
     fn global(&self, node: u32, local: Time) -> u64 {
         let drift = i64::from(self.network.sites[node as usize].drift_ppm);
         let elapsed = local.0 as i64 - 1_000_000;
+        if drift == 0 {
+            return elapsed.max(0) as u64;
+        }
         let mut guess = (elapsed * 1_000_000 / (1_000_000 + drift)).max(0) as u64;
         while self.local(node, guess) < local {
             guess += 1;
@@ -417,25 +439,5 @@ impl SimNode {
             age: Duration::ZERO,
             chunk,
         })
-    }
-}
-
-fn message_kind(message: &Message) -> u64 {
-    match message {
-        Message::Chunk(pushed) => 16 + pushed.chunk.seq.0 % 64,
-        Message::Hello(_) => 5,
-        Message::Session(_) => 6,
-        Message::Peers { .. } => 7,
-        Message::Attach(_) => 8,
-        Message::Accept { .. } => 9,
-        Message::Refuse { .. } | Message::Redirect { .. } | Message::Detach { .. } => 10,
-        Message::Path { .. } => 11,
-        Message::Want { .. } | Message::Lack(_) => 12,
-        Message::Status(_) | Message::Ping { .. } | Message::Pong { .. } => 13,
-        Message::Audience(_)
-        | Message::Farewell(_)
-        | Message::Offer { .. }
-        | Message::Hint { .. }
-        | Message::Bye { .. } => 14,
     }
 }

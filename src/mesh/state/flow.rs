@@ -138,7 +138,8 @@ impl Mesh {
             let round = self.round();
             let state = &mut self.stripes[usize::from(stripe)];
             let is_new = self.is_source || age <= LIVE_AGE && state.takes_turn(round, now);
-            let is_pressed = self.is_pressed(QUIET_SHARE, now);
+            // The whole second is only looked at when there is somebody to leave out.
+            let is_pressed = self.has_quiet_child(stripe, now) && self.is_pressed(QUIET_SHARE, now);
             for at in 0..self.members.list.len() {
                 let neighbour = &self.members.list[at];
                 if neighbour.fed & bit == 0
@@ -210,6 +211,11 @@ impl Mesh {
     fn is_quiet(&self, n: &Neighbour, now: Time) -> bool {
         let silence = self.report_span() * 3 / 2;
         n.child.as_ref().is_some_and(|child| now.since(child.alive) > silence)
+    }
+
+    fn has_quiet_child(&self, stripe: u8, now: Time) -> bool {
+        let quiet = |n: &Neighbour| n.fed & bit(stripe) != 0 && self.is_quiet(n, now);
+        self.members.list.iter().any(quiet)
     }
 
     /// Bytes a second that the children are owed.
@@ -366,20 +372,20 @@ impl Mesh {
         let chunk_time = self.chunk_time();
         let count = u64::from(self.stripe_count());
         let newest = self.window.newest().0;
-        let (best_offset, deviation) = self.best_offset();
-        let (margin_min, empty) = (self.config.repair_margin, self.window.is_empty());
-        let state = &mut self.stripes[usize::from(stripe)];
-        if empty {
+        let margin_min = self.config.repair_margin;
+        if self.window.is_empty() {
             return now + margin_min;
         }
         // A stripe that was never fed is expected as the best of the others is.
-        if state.offset_us == 0 {
-            let Some(offset) = best_offset else {
+        if self.stripes[usize::from(stripe)].offset_us == 0 {
+            let (Some(offset), deviation) = self.best_offset() else {
                 return now + margin_min;
             };
+            let state = &mut self.stripes[usize::from(stripe)];
             state.offset_us = offset;
             state.deviation_us = deviation;
         }
+        let state = &mut self.stripes[usize::from(stripe)];
         let first = newest.saturating_sub(newest % count) + u64::from(stripe);
         let oldest = self.window.oldest().0;
         // After a jump, what lies before the window is not looked at one by one.

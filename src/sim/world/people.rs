@@ -59,17 +59,14 @@ impl World {
             .network
             .add(&self.scenario, budget, behaviour == Behaviour::Sybil, &mut rng);
         self.nodes.push(None);
+        self.alarms.push(NEVER);
         let me = self.peer(node);
         let crypto = Hashing {
             peer: me.0,
             session: [0; 32],
         };
         let deadline_s = self.draw_deadline();
-        let config = Config {
-            upload_bps: budget,
-            deadline: Duration::from_secs_f64(deadline_s),
-            ..(*self.config).clone()
-        };
+        let config = self.config_of(budget, deadline_s);
         let local = self.local(node, self.now);
         let mesh = Mesh::listener(
             config,
@@ -95,6 +92,17 @@ impl World {
         self.input(node, Input::AddAddrs { addrs: via });
     }
 
+    /// The settings of a listener, shared by all who have the same.
+    fn config_of(&mut self, upload_bps: u64, deadline_s: f64) -> Arc<Config> {
+        let shared = self.configs.entry((upload_bps, deadline_s.to_bits()));
+        let make = || Config {
+            upload_bps,
+            deadline: Duration::from_secs_f64(deadline_s),
+            ..(*self.config).clone()
+        };
+        Arc::clone(shared.or_insert_with(|| Arc::new(make())))
+    }
+
     /// One who is fed by nobody looks again for addresses.
     pub(super) fn look_up(&mut self, node: u32) {
         let Some(here) = &self.nodes[node as usize] else {
@@ -118,11 +126,11 @@ impl World {
 
     pub(super) fn place(&mut self, node: u32, mesh: Mesh, behaviour: Behaviour) {
         let heard = Heard::from(self.now);
+        self.alarms[node as usize] = NEVER;
         self.nodes[node as usize] = Some(Box::new(SimNode {
             mesh,
             behaviour,
             heard,
-            armed: u64::MAX,
             deadline_us: self.deadline_us,
             second: Second::default(),
             over_at: 0,

@@ -26,15 +26,19 @@ impl World {
 
     pub(super) fn timer(&mut self, at: u32) {
         let now = self.now;
-        let local = self.local(at, now);
-        let Some(node) = &mut self.nodes[at as usize] else {
-            return;
-        };
-        if node.armed > now {
+        let alarm = &mut self.alarms[at as usize];
+        if self.nodes[at as usize].is_none() || alarm.armed > now {
             return;
         }
-        node.armed = u64::MAX;
+        let due = alarm.due;
+        // Put off since: nothing would happen.
+        let again = if due > now { due } else { u64::MAX };
+        alarm.armed = again;
         self.mark(1, at);
+        if again < u64::MAX {
+            return self.wheel.push(again, Happening::Timer { at });
+        }
+        let local = self.local(at, now);
         let Some(node) = &mut self.nodes[at as usize] else {
             return;
         };
@@ -76,15 +80,13 @@ impl World {
     /// Puts a timer on the wheel unless an earlier one is there.
     pub(super) fn arm(&mut self, at: u32) {
         let Some(node) = &self.nodes[at as usize] else { return };
-        let Some((local, _)) = node.mesh.poll_timeout() else {
-            return;
-        };
-        let due = self.global(at, local).max(self.now);
-        if due < node.armed {
+        let next = node.mesh.poll_timeout();
+        let due = next.map_or(u64::MAX, |(local, _)| self.global(at, local).max(self.now));
+        let alarm = &mut self.alarms[at as usize];
+        alarm.due = due;
+        if due < alarm.armed {
+            alarm.armed = due;
             self.wheel.push(due, Happening::Timer { at });
-            if let Some(node) = &mut self.nodes[at as usize] {
-                node.armed = due;
-            }
         }
     }
 
@@ -266,5 +268,26 @@ fn traffic_kind(message: &Message) -> usize {
         | Message::Path { .. }
         | Message::Offer { .. }
         | Message::Hint { .. } => 5,
+    }
+}
+
+/// What a message is in the hash of all that happens.
+fn message_kind(message: &Message) -> u64 {
+    match message {
+        Message::Chunk(pushed) => 16 + pushed.chunk.seq.0 % 64,
+        Message::Hello(_) => 5,
+        Message::Session(_) => 6,
+        Message::Peers { .. } => 7,
+        Message::Attach(_) => 8,
+        Message::Accept { .. } => 9,
+        Message::Refuse { .. } | Message::Redirect { .. } | Message::Detach { .. } => 10,
+        Message::Path { .. } => 11,
+        Message::Want { .. } | Message::Lack(_) => 12,
+        Message::Status(_) | Message::Ping { .. } | Message::Pong { .. } => 13,
+        Message::Audience(_)
+        | Message::Farewell(_)
+        | Message::Offer { .. }
+        | Message::Hint { .. }
+        | Message::Bye { .. } => 14,
     }
 }
