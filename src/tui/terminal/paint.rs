@@ -6,7 +6,7 @@ use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchron
 use crossterm::{execute, queue};
 use data_encoding::BASE64;
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::tui::model::Model;
@@ -75,7 +75,7 @@ impl Painter {
     pub fn draw(&mut self, model: &Model) -> io::Result<()> {
         self.next.reset();
         self.moving = view::draw(model, &mut self.next);
-        self.show()
+        self.show(|_| true)
     }
 
     /// Draws what moves with the sound, when nothing else has changed since the last frame.
@@ -83,20 +83,33 @@ impl Painter {
     /// # Errors
     /// When the terminal cannot be written to.
     pub fn draw_moving(&mut self, model: &Model) -> io::Result<()> {
-        view::draw_rows(model, &mut self.next, &self.moving);
-        self.show()
+        let moving = std::mem::take(&mut self.moving);
+        view::draw_rows(model, &mut self.next, &moving);
+        let shown = self.show(|y| moving.has(y));
+        self.moving = moving;
+        shown
     }
 
-    fn show(&mut self) -> io::Result<()> {
-        let changed = self.shown.diff(&self.next);
+    /// Writes what differs in these rows. Cells are compared one by one only in rows that differ at all: mostly one or two.
+    fn show(&mut self, may_differ: impl Fn(u16) -> bool) -> io::Result<()> {
+        let area = *self.next.area();
+        let width = usize::from(area.width);
+        let mut changed = Vec::new();
+        for y in (0..area.height).filter(|y| may_differ(*y)) {
+            let cells = usize::from(y) * width..(usize::from(y) + 1) * width;
+            let (shown, next) = (&mut self.shown.content[cells.clone()], &self.next.content[cells]);
+            if shown != next {
+                changed.push((row(area, y, shown), row(area, y, next)));
+                shown.clone_from_slice(next);
+            }
+        }
         if changed.is_empty() {
             return Ok(());
         }
         queue!(self.backend, BeginSynchronizedUpdate)?;
-        self.backend.draw(changed.into_iter())?;
-        execute!(self.backend, EndSynchronizedUpdate)?;
-        self.shown.content.clone_from(&self.next.content);
-        Ok(())
+        self.backend
+            .draw(changed.iter().flat_map(|(shown, next)| shown.diff_iter(next)))?;
+        execute!(self.backend, EndSynchronizedUpdate)
     }
 
     /// Gives text to the terminal's clipboard (OSC 52), which works over SSH, too.
@@ -109,6 +122,13 @@ impl Painter {
         let writer = &mut self.backend;
         write!(writer, "\x1b]52;c;{}\x07", BASE64.encode(bytes))?;
         Write::flush(writer)
+    }
+}
+
+fn row(area: Rect, y: u16, cells: &[Cell]) -> Buffer {
+    Buffer {
+        area: Rect { y, height: 1, ..area },
+        content: cells.to_vec(),
     }
 }
 
