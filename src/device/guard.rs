@@ -70,7 +70,7 @@ impl Presence {
             wanted: Arc::clone(&wanted),
             thread: None,
         };
-        if host.id().to_string() != "pulseaudio" {
+        if !is_pulse(host) {
             return presence;
         }
         let Ok(id) = device.id() else { return presence };
@@ -103,8 +103,13 @@ impl Drop for Presence {
     }
 }
 
+/// Whether the devices of a host are those of a sound server of the pulse protocol.
+pub(super) fn is_pulse(host: &cpal::Host) -> bool {
+    host.id().to_string() == "pulseaudio"
+}
+
 /// Ends a stream on a thread of its own: a sound server that hangs would keep the caller.
-pub(super) fn end(stream: cpal::Stream) {
+pub(super) fn end(stream: impl Send + 'static) {
     let _ = thread::Builder::new()
         .name("inonda-device-end".into())
         .spawn(move || drop(stream));

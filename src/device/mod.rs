@@ -15,6 +15,13 @@ mod list;
 mod null;
 mod output;
 mod playback;
+#[cfg(any(
+    target_os = "linux",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "dragonfly"
+))]
+mod pulse;
 mod quiet;
 mod ring;
 mod speaker;

@@ -1,5 +1,6 @@
 //! Opening one of the system's speakers and filling its callback.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,15 +11,22 @@ use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{BufferSize, FromSample, OutputCallbackInfo, Sample, SampleFormat, SizedSample, StreamConfig};
 
 use crate::device::event::DeviceError;
-use crate::device::guard::{End, Notify, Presence, end, fault, watch_over};
+use crate::device::guard::{End, Notify, Presence, end, fault, is_pulse, watch_over};
 use crate::device::list::{ANSWER_TIMEOUT, DeviceInfo, Kind, find};
 use crate::device::output::{Control, Output};
+#[cfg(any(
+    target_os = "linux",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "dragonfly"
+))]
+use crate::device::pulse;
 use crate::device::quiet;
 use crate::device::ring::{Feed, Meter, Pull, frames_in, ring, time_of};
 use crate::units::{CHANNELS, SAMPLE_RATE};
 
-/// One period of the device, of which it keeps two. Each costs a sound server's client half a dozen wake-ups, which at 20 ms
-/// are more work than decoding; at 40 ms a key is still heard within a tenth of a second.
+/// One period of the device, of which it keeps two: at 40 ms a key is still heard within a tenth of a second, and few wake-ups
+/// are spent on it.
 const PERIOD: Duration = Duration::from_millis(40);
 /// Frames converted at once in the callback.
 const BLOCK_FRAMES: usize = 512;
@@ -60,12 +68,12 @@ fn run(wanted: Option<&str>, control: SyncSender<Control>, orders: &Receiver<Con
     quiet::this_thread();
     let host = cpal::default_host();
     let started = find(&host, Kind::Output, wanted).and_then(|(device, info)| {
-        let failed = |error: cpal::Error| DeviceError::Open {
+        let failed = |why: String| DeviceError::Open {
             kind: Kind::Output,
             name: info.name.clone(),
-            why: error.to_string(),
+            why,
         };
-        start(&device, &control)
+        start(&host, &device, &control)
             .map_err(failed)
             .map(|started| (device, info, started))
     });
@@ -99,8 +107,35 @@ fn let_fade(meter: &Meter, fade_frames: u32, rate: u32) {
     thread::sleep(Duration::from_micros(meter.device_latency_us.load(Relaxed)).min(TAIL_MAX));
 }
 
+/// A running stream, which ends when it is dropped, its rate, and the ring that it plays.
+type Started = (Box<dyn Any + Send>, u32, Feed);
+
+fn start(host: &cpal::Host, device: &cpal::Device, control: &SyncSender<Control>) -> Result<Started, String> {
+    #[cfg(any(
+        target_os = "linux",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "dragonfly"
+    ))]
+    if is_pulse(host) {
+        let (feed, pull) = ring_for_device(SAMPLE_RATE);
+        let id = device.id().map_err(|error| error.to_string())?;
+        let stream = pulse::start(id.id(), PERIOD, pull, control.clone()).map_err(|error| error.to_string())?;
+        return Ok((Box::new(stream), SAMPLE_RATE, feed));
+    }
+    start_cpal(device, control).map_err(|error| error.to_string())
+}
+
+fn ring_for_device(rate: u32) -> (Feed, Pull) {
+    let (feed, pull) = ring(rate);
+    // Until the device says it itself: what plays first is then about where it should be in the show.
+    let latency = 2 * PERIOD.as_micros() as u64;
+    feed.meter.device_latency_us.store(latency, Relaxed);
+    (feed, pull)
+}
+
 /// Builds and starts a stream with a small buffer, or with the device's own when it refuses that.
-fn start(device: &cpal::Device, control: &SyncSender<Control>) -> Result<(cpal::Stream, u32, Feed), cpal::Error> {
+fn start_cpal(device: &cpal::Device, control: &SyncSender<Control>) -> Result<Started, cpal::Error> {
     let supported = choose(
         device.default_output_config()?,
         device.supported_output_configs()?,
@@ -110,14 +145,11 @@ fn start(device: &cpal::Device, control: &SyncSender<Control>) -> Result<(cpal::
     let mut first_error = None;
     for buffer_size in [small_buffer(&supported, PERIOD), BufferSize::Default] {
         config.buffer_size = buffer_size;
-        let (feed, pull) = ring(config.sample_rate);
-        // Until the device says it itself: what plays first is then about where it should be in the show.
-        let latency = 2 * PERIOD.as_micros() as u64;
-        feed.meter.device_latency_us.store(latency, Relaxed);
+        let (feed, pull) = ring_for_device(config.sample_rate);
         match build(device, config, supported.sample_format(), pull, control.clone()) {
             Ok(stream) => {
                 stream.play()?;
-                return Ok((stream, config.sample_rate, feed));
+                return Ok((Box::new(stream), config.sample_rate, feed));
             }
             Err(error) => first_error = first_error.or(Some(error)),
         }
