@@ -93,8 +93,8 @@ pub struct Watcher {
     attached: HashMap<(u32, u32), (i8, u64), Mixing>,
     newest: u64,
     asked: HashMap<(u32, u64), u64, Mixing>,
-    rings: HashMap<(u32, u8), u8>,
-    dead: HashMap<(u32, u8), u8>,
+    rings: HashMap<(u32, u8), u8, Mixing>,
+    dead: HashMap<(u32, u8), u8, Mixing>,
     healed_at: Option<u64>,
     stripes: u8,
 }
@@ -111,8 +111,8 @@ impl Watcher {
             attached: HashMap::default(),
             newest: 0,
             asked: HashMap::default(),
-            rings: HashMap::new(),
-            dead: HashMap::new(),
+            rings: HashMap::default(),
+            dead: HashMap::default(),
             healed_at: None,
             stripes: scenario.stripes,
         }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::mesh::Delivery;
 use crate::mesh::rng::{Rng, mix};
+use crate::sim::hashing::Mixing;
 use crate::sim::scenario::Scenario;
 use crate::units::PeerId;
 
@@ -39,7 +40,7 @@ pub struct Network {
     /// Share of the sites that are cut off at the moment.
     pub cut_off: f64,
     /// Earliest delivery of the next reliable message of a pair, after one of theirs had to be sent again.
-    held_up: HashMap<(u32, u32), u64>,
+    held_up: HashMap<(u32, u32), u64, Mixing>,
     pub healed: bool,
 }
 
@@ -64,7 +65,7 @@ impl Network {
             unreachable: scenario.unreachable_pairs,
             seed: scenario.seed,
             cut_off: 0.0,
-            held_up: HashMap::new(),
+            held_up: HashMap::default(),
             healed: false,
         }
     }

@@ -19,7 +19,7 @@ use crate::mesh::wire::Load;
 use crate::mesh::{Config, Delivery, Event, Input, Mesh, Message, Output, Session};
 use crate::sim::ack::{self, Debts};
 use crate::sim::behaviour::Behaviour;
-use crate::sim::hashing::Hashing;
+use crate::sim::hashing::{Hashing, Mixing};
 use crate::sim::invariant::{Violation, Watcher};
 use crate::sim::metrics::{ACKNOWLEDGEMENTS, HANDSHAKES, Heard, Metrics, Second};
 use crate::sim::network::{Network, node_of, peer_id};
@@ -153,7 +153,7 @@ pub struct World {
     living: Vec<u32>,
     pub network: Network,
     /// Ordered messages that were lost and have not been sent again.
-    lost: HashMap<(u32, u32), Vec<Message>>,
+    lost: HashMap<(u32, u32), Vec<Message>, Mixing>,
     rng: Rng,
     pub metrics: Metrics,
     pub watcher: Watcher,
@@ -211,7 +211,7 @@ impl World {
             nodes: Vec::new(),
             alarms: Vec::new(),
             living: Vec::new(),
-            lost: HashMap::new(),
+            lost: HashMap::default(),
             rng,
             metrics: Metrics::default(),
             chunk_us,
