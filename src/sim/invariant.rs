@@ -1,6 +1,6 @@
 //! What must hold at every step, checked from outside while a run goes on.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 
 use crate::mesh::Message;
@@ -56,6 +56,26 @@ pub enum Violation {
     MissedAfterHealing { chunk: u64 },
 }
 
+impl Violation {
+    /// The rule, in a word or two.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Violation::Polluted => "polluted",
+            Violation::Old { .. } => "old",
+            Violation::OverBudget { .. } => "over budget",
+            Violation::Twice { .. } => "sent twice",
+            Violation::WantTwice { .. } => "asked twice",
+            Violation::Slots { .. } => "slots",
+            Violation::Memory { .. } => "memory",
+            Violation::Loop { .. } => "ring",
+            Violation::DeadPath { .. } => "dead path",
+            Violation::HonestBanned { .. } => "honest banned",
+            Violation::NotWhole { .. } => "not whole",
+            Violation::MissedAfterHealing { .. } => "missed",
+        }
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -83,6 +103,7 @@ impl fmt::Display for Violation {
 pub struct Watcher {
     pub seed: u64,
     pub count: u64,
+    pub by_rule: BTreeMap<&'static str, u64>,
     /// Time, node, rule and what had happened before, for the first few.
     pub kept: Vec<(u64, u32, Violation, Vec<String>)>,
     last: VecDeque<(u64, u32, u32, &'static str)>,
@@ -104,6 +125,7 @@ impl Watcher {
         Watcher {
             seed: scenario.seed,
             count: 0,
+            by_rule: BTreeMap::new(),
             kept: Vec::new(),
             last: VecDeque::new(),
             paranoid: scenario.listeners <= PARANOID_MAX,
@@ -121,6 +143,7 @@ impl Watcher {
     /// Notes a broken rule.
     pub fn violate(&mut self, now: u64, node: u32, violation: Violation) {
         self.count += 1;
+        *self.by_rule.entry(violation.rule()).or_default() += 1;
         if self.kept.len() < KEPT_MAX {
             let about = self.last.iter().filter(|(_, from, to, _)| *from == node || *to == node);
             let last = about.map(|(at, from, to, what)| format!("{:.3} s  {from} -> {to}  {what}", *at as f64 / 1e6));

@@ -1,5 +1,6 @@
 //! What a run showed: as fields, as one JSON object, as a page of text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -42,6 +43,7 @@ pub struct Report {
     /// Seconds from each crash until continuity was back at 0.9999.
     pub recovery_s: Vec<f64>,
     pub violations: u64,
+    pub violations_by_rule: BTreeMap<&'static str, u64>,
     pub violation_details: Vec<String>,
     pub event_hash: String,
     pub wall_s: f64,
@@ -157,6 +159,7 @@ impl Report {
             host_side: host_side(world, measured, &published),
             recovery_s: recoveries(by_chunk, &published, world),
             violations: world.watcher.count,
+            violations_by_rule: world.watcher.by_rule.clone(),
             violation_details: details(world),
             event_hash: format!("{:016x}", world.event_hash()),
             wall_s: 0.0,
@@ -233,6 +236,9 @@ impl Report {
             self.event_hash,
             self.violations
         );
+        for (rule, count) in &self.violations_by_rule {
+            _ = writeln!(page, "    {rule:<14} {}", thousands(*count));
+        }
         for detail in &self.violation_details {
             _ = writeln!(page, "  {detail}");
         }
