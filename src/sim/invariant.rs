@@ -115,13 +115,18 @@ pub struct Watcher {
     newest: u64,
     asked: HashMap<(u32, u64), u64, Mixing>,
     rings: HashMap<(u32, u8), u8, Mixing>,
-    dead: HashMap<(u32, u8), u8, Mixing>,
+    /// How often in a row, and where the way ends.
+    dead: HashMap<(u32, u8), (u8, u32), Mixing>,
+    /// Audits in a row in which a dead way is believed in: two rounds are waited for a silent parent, and a second passes until
+    /// the last below it has heard.
+    dead_audits: u8,
     healed_at: Option<u64>,
     stripes: u8,
 }
 
 impl Watcher {
     pub fn new(scenario: &Scenario) -> Watcher {
+        let round_us = scenario.chunk_time().as_micros() as u64 * u64::from(scenario.stripes);
         Watcher {
             seed: scenario.seed,
             count: 0,
@@ -135,6 +140,7 @@ impl Watcher {
             asked: HashMap::default(),
             rings: HashMap::default(),
             dead: HashMap::default(),
+            dead_audits: LOOP_AUDITS.max((round_us * 2).div_ceil(1_000_000) as u8 + 2),
             healed_at: None,
             stripes: scenario.stripes,
         }
@@ -316,8 +322,8 @@ impl Watcher {
             }
             match walk(nodes, stripe, start, &mut good) {
                 Walk::Host => self.forgive(start as u32, stripe),
-                Walk::Ring => self.repeat(start as u32, stripe, true, now),
-                Walk::Broken => self.repeat(start as u32, stripe, false, now),
+                Walk::Ring => self.note_ring(start as u32, stripe, now),
+                Walk::Broken { at } => self.note_dead(start as u32, stripe, at, now),
             }
         }
     }
@@ -331,18 +337,22 @@ impl Watcher {
         }
     }
 
-    /// Silence takes a moment to notice: only what lasts is a violation.
-    fn repeat(&mut self, node: u32, stripe: u8, ring: bool, now: u64) {
-        let table = if ring { &mut self.rings } else { &mut self.dead };
-        let times = table.entry((node, stripe)).or_insert(0);
+    fn note_ring(&mut self, node: u32, stripe: u8, now: u64) {
+        let times = self.rings.entry((node, stripe)).or_insert(0);
         *times += 1;
         if *times == LOOP_AUDITS {
-            let violation = if ring {
-                Violation::Loop { stripe }
-            } else {
-                Violation::DeadPath { stripe }
-            };
-            self.violate(now, node, violation);
+            self.violate(now, node, Violation::Loop { stripe });
+        }
+    }
+
+    /// Silence takes a moment to notice: only what lasts is a violation, and each end of the way is a silence of its own. (Of ten
+    /// ancestors who stay for a minute, one dies every six seconds.)
+    fn note_dead(&mut self, node: u32, stripe: u8, end: u32, now: u64) {
+        let (times, last) = self.dead.entry((node, stripe)).or_insert((0, end));
+        *times = if *last == end { *times + 1 } else { 1 };
+        *last = end;
+        if *times == self.dead_audits {
+            self.violate(now, node, Violation::DeadPath { stripe });
         }
     }
 
@@ -374,7 +384,10 @@ impl Watcher {
 enum Walk {
     Host,
     Ring,
-    Broken,
+    /// Ends at one that is gone, or has no parent.
+    Broken {
+        at: u32,
+    },
 }
 
 /// Follows the parents of a stripe; those on a good way are marked so that the next walk stops there.
@@ -382,12 +395,14 @@ fn walk(nodes: &[Option<Box<SimNode>>], stripe: u8, start: usize, good: &mut [u8
     let mut way = vec![start];
     let mut at = start;
     loop {
-        let Some(node) = &nodes[at] else { return Walk::Broken };
+        let Some(node) = &nodes[at] else {
+            return Walk::Broken { at: at as u32 };
+        };
         if !node.behaviour.is_honest() {
             return Walk::Host;
         }
         let Some(parent) = node.mesh.parent(stripe) else {
-            return Walk::Broken;
+            return Walk::Broken { at: at as u32 };
         };
         at = node_of(&parent) as usize;
         if good[at] == 1 {
