@@ -120,8 +120,11 @@ fn start(host: &cpal::Host, device: &cpal::Device, control: &SyncSender<Control>
     if is_pulse(host) {
         let (feed, pull) = ring_for_device(SAMPLE_RATE);
         let id = device.id().map_err(|error| error.to_string())?;
-        let stream = pulse::start(id.id(), PERIOD, pull, control.clone()).map_err(|error| error.to_string())?;
-        return Ok((Box::new(stream), SAMPLE_RATE, feed));
+        match pulse::start(id.id(), PERIOD, pull, control.clone()) {
+            Ok(stream) => return Ok((Box::new(stream), SAMPLE_RATE, feed)),
+            // A server that will not speak with us may speak with cpal; if not, its words are what people look for.
+            Err(error) => tracing::debug!("no stream of our own at the sound server: {error}"),
+        }
     }
     start_cpal(device, control).map_err(|error| error.to_string())
 }
