@@ -7,9 +7,10 @@ use inonda::sim::{self, Report, Scenario};
 /// Seeds run in CI, without a gap; `inonda simulate --swarm 1000` runs more of them.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 
-/// Those of them that still break a rule, nearly always by seconds a few hundredths beyond the upload budget: 9 and 13 are streams of
-/// 32 kbit/s to an audience that doubles every half second, whose greetings alone are a second's budget; the others fill it
-/// with greetings, bursts and children that follow one another in one slot. In 6 a chunk is sent that is too old. The list may only become shorter.
+/// Those of them that still break a rule, nearly always by seconds a few hundredths beyond the upload budget: 9 and 13 are
+/// streams of 32 kbit/s to an audience that doubles every half second, whose greetings alone are a second's budget; the others
+/// fill it with greetings, bursts and children that follow one another in one slot. In 6 a chunk is sent that is too old. The
+/// list may only become shorter.
 const STILL_BROKEN: &[u64] = &[1, 6, 7, 9, 12, 13, 15, 20, 23];
 
 fn run(seed: u64) -> Report {
