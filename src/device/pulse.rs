@@ -30,6 +30,9 @@ const BLOCK_FRAMES: usize = 512;
 /// Most that is given at once; a server asks for two periods.
 const GIVEN_MAX_FRAMES: usize = SAMPLE_RATE as usize;
 
+/// Most that is believed of a latency: slow wireless speakers have a second.
+const LATENCY_MAX_FRAMES: usize = 4 * SAMPLE_RATE as usize;
+
 /// A stream that plays until it is dropped.
 pub(super) struct Stream(UnixStream);
 
@@ -154,9 +157,11 @@ impl Player {
             // Nothing but the latency is asked for once the stream is there.
             Ok((_, Command::Reply)) => {
                 let timing: PlaybackLatency = TagStructReader::new(&mut body, self.version).read()?;
-                let held = usize::try_from(timing.write_offset - timing.read_offset).unwrap_or(0);
-                let held = time_of(held / FRAME_BYTES, SAMPLE_RATE);
-                Told::Latency(Duration::from_micros(timing.sink_usec) + held)
+                let held = timing.write_offset.saturating_sub(timing.read_offset);
+                let frames = usize::try_from(held).unwrap_or(0) / FRAME_BYTES;
+                let held = time_of(frames.min(LATENCY_MAX_FRAMES), SAMPLE_RATE);
+                let sink = Duration::from_micros(timing.sink_usec);
+                Told::Latency((sink + held).min(time_of(LATENCY_MAX_FRAMES, SAMPLE_RATE)))
             }
             Ok((_, Command::PlaybackStreamKilled(_))) => {
                 return Err(io::Error::from(io::ErrorKind::ConnectionReset).into());
@@ -265,7 +270,7 @@ mod tests {
         };
         assert_eq!(sounds, u64::from(bytes));
         assert!(matches!(question, Command::GetPlaybackLatency(_)), "{question:?}");
-        let timing = PlaybackLatency {
+        let mut timing = PlaybackLatency {
             sink_usec: 5_000,
             source_usec: 0,
             playing: true,
@@ -279,6 +284,13 @@ mod tests {
         write_reply_message(server.get_mut(), 0, &timing, MAX_VERSION).unwrap();
         let told = player.read().unwrap();
         assert!(matches!(told, Told::Latency(time) if time == Duration::from_millis(45)));
+        // Nonsense neither breaks the clock nor is believed.
+        for (write_offset, read_offset, seconds) in [(i64::MIN, i64::MAX, 0), (i64::MAX, i64::MIN, 4)] {
+            (timing.write_offset, timing.read_offset, timing.sink_usec) = (write_offset, read_offset, 0);
+            write_reply_message(server.get_mut(), 0, &timing, MAX_VERSION).unwrap();
+            let told = player.read().unwrap();
+            assert!(matches!(told, Told::Latency(time) if time == Duration::from_secs(seconds)));
+        }
         server.get_mut().set_nonblocking(true).unwrap();
         assert!(read_descriptor(&mut server).is_err(), "nothing else is sent");
     }
