@@ -200,6 +200,30 @@ fn any_size_is_drawn_and_the_way_back_is_whole() {
 }
 
 #[test]
+fn a_key_typed_while_the_terminal_changes_its_size_is_not_lost() {
+    let lab = Lab::new();
+    let mut terminal = browse(&lab);
+    // Both must arrive in the same moment, which only chance brings about.
+    for round in 0..150 {
+        let size = if round % 2 == 0 { (100, 30) } else { LARGE };
+        let (key, tab) = if round % 2 == 0 {
+            ("5", "[5 Log]")
+        } else {
+            ("3", "[3 Mesh]")
+        };
+        terminal.resize(size);
+        std::thread::sleep(Duration::from_micros(round * 2));
+        terminal.keys(key);
+        terminal.wait(tab, |screen| {
+            let text = screen.contents();
+            text.contains(tab) && text.lines().count() == usize::from(size.1)
+        });
+    }
+    terminal.keys("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
 fn broken_files_are_told_once_with_their_line_and_the_rest_is_used() {
     let lab = Lab::new();
     let config = lab.path("home/.config/inonda");

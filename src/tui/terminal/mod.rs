@@ -299,13 +299,11 @@ impl<'a> Driver<'a> {
         match signal {
             Signal::End => self.left = Some(Left::Terminated),
             Signal::Stop => self.suspend(model, painter, guard)?,
-            Signal::Resized => self.resized(model, painter, guard)?,
         }
         Ok(())
     }
 
-    /// Asks for the size and draws everything again. Told by the signal itself as well as by crossterm, which loses a
-    /// resize that arrives together with a key.
+    /// Asks for the size and draws everything again.
     fn resized(&mut self, model: &mut Model, painter: &mut Painter, guard: &Guard) -> Result<(), Error> {
         painter.forget().map_err(Error::Terminal)?;
         let (columns, rows) = painter.size();

@@ -1,4 +1,4 @@
-//! Signals: the end, the stop of job control, another size.
+//! Signals: the end, and the stop of job control.
 
 use std::io;
 
@@ -8,8 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 pub enum Signal {
     End,
     Stop,
-    /// The terminal has another size.
-    Resized,
 }
 
 /// Every signal that matters to a screen.
@@ -18,7 +16,6 @@ pub struct Signals {
     hangup: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     stop: tokio::signal::unix::Signal,
-    size: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -32,7 +29,6 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
-            size: signal(SignalKind::window_change())?,
         })
     }
 
@@ -43,7 +39,6 @@ impl Signals {
             _ = self.hangup.recv() => Signal::End,
             _ = self.interrupt.recv() => Signal::End,
             _ = self.stop.recv() => Signal::Stop,
-            _ = self.size.recv() => Signal::Resized,
         }
     }
 }
