@@ -57,7 +57,12 @@ impl Mesh {
         ] {
             let stripes = refused[reason as usize];
             if stripes != 0 {
-                let mut others = self.others_for(at, stripes, now);
+                // Where nobody is fed, to name others only makes them be asked.
+                let mut others = if reason == Reason::NotFed && self.is_starving(now) {
+                    Vec::new()
+                } else {
+                    self.others_for(at, stripes, now)
+                };
                 // Many are refused at once when many come: then each is told of a few. (Told of nobody, one in fifty of a crowd
                 // stood for two seconds before doors that had been closed to it.)
                 if !self.may_spend(CONTROL_MESSAGE_MAX_BYTES, now) {
@@ -111,7 +116,7 @@ impl Mesh {
         let Some(path) = state
             .path
             .as_ref()
-            .filter(|_| self.is_fed(stripe) && self.is_fresh(stripe, now))
+            .filter(|_| self.is_fed(stripe) && self.is_fresh(stripe, now) && !self.is_starving(now))
         else {
             return Err(Reason::NotFed);
         };

@@ -34,6 +34,7 @@ impl Mesh {
                 && n.barren < BARREN_MAX
                 && !state.has_asked(n.key)
                 && !state.avoids(n.key, now)
+                && self.is_worth_asking(n, bit(stripe), now)
                 && (need != Need::Better
                     || state.unrest == Unrest::Sent && self.has_place(n, stripe)
                     || self.is_better(n, stripe))

@@ -19,7 +19,7 @@ impl Mesh {
             state.moved = Time::ZERO;
             state.avoid.clear();
         }
-        self.dial_bootstrap(now);
+        self.dial_bootstrap(usize::MAX, now);
         self.seek(now);
     }
 
@@ -75,8 +75,9 @@ impl Mesh {
         }
     }
 
-    pub(super) fn dial_bootstrap(&mut self, now: Time) {
-        for addr in self.members.bootstrap() {
+    /// Dials addresses to begin with, at most so many.
+    pub(super) fn dial_bootstrap(&mut self, most: usize, now: Time) {
+        for addr in self.members.bootstrap().into_iter().take(most) {
             if self.members.start_dial(None, &[addr], now) {
                 self.out.push_back(Output::Dial {
                     peer: None,

@@ -89,7 +89,7 @@ impl Mesh {
     }
 
     fn greet(&mut self, at: usize, now: Time) {
-        self.renew_load();
+        self.renew_load(now);
         let neighbour = &mut self.members.list[at];
         if std::mem::replace(&mut neighbour.greeted, true) {
             return;

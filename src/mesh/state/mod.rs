@@ -7,6 +7,7 @@ mod choose;
 mod dial;
 mod flow;
 mod greet;
+mod hunger;
 mod judge;
 mod refer;
 mod report;
@@ -94,6 +95,9 @@ pub struct Mesh {
     /// When a fresh chunk last came from anybody.
     fresh_at: Time,
     shuffled: Time,
+    /// Whether nothing came for long, and nobody has been told yet that it does again; when one who starves dials again.
+    has_starved: bool,
+    dial_again: Time,
     /// When a child was last asked to make room.
     redirected: Time,
     probed: Time,
@@ -175,6 +179,8 @@ impl Mesh {
             upload_bps: config.upload_bps,
             dial_allowance: Bucket::new(2.0, 12.0, now),
             shuffled: now,
+            has_starved: false,
+            dial_again: now,
             redirected: Time::ZERO,
             probed: Time::ZERO,
             watch_due: now,
@@ -465,7 +471,7 @@ impl Mesh {
         let is_new = record.slots != self.record.slots || record.addrs != self.record.addrs;
         self.record = record;
         if is_new {
-            self.renew_load();
+            self.renew_load(now);
             for at in 0..self.members.list.len() {
                 if self.members.list[at].greeted {
                     self.say_hello(at, now);

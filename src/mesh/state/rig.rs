@@ -35,6 +35,11 @@ pub struct Rig {
     pub nodes: Vec<Node>,
     pub latency: Duration,
     pub publishing: Vec<usize>,
+    /// Whether nothing passes between the first node and the others.
+    pub cut: bool,
+    /// Requests to be fed, and dials, of all nodes so far.
+    pub asked: usize,
+    pub dialled: usize,
     queue: BTreeMap<(Time, u64), Happening>,
     count: u64,
     next_chunk: Time,
@@ -71,6 +76,9 @@ impl Rig {
             nodes: Vec::new(),
             latency: Duration::from_millis(1),
             publishing: Vec::new(),
+            cut: false,
+            asked: 0,
+            dialled: 0,
             queue: BTreeMap::new(),
             count: 0,
             next_chunk: Time(1_000_000),
@@ -196,7 +204,7 @@ impl Rig {
                     .nodes
                     .iter()
                     .position(|node| addrs.contains(&node.addr) && !node.dead && !node.stopped);
-                let Some(other) = found else {
+                let Some(other) = found.filter(|other| self.passes(at, *other)) else {
                     return self.input(at, Input::DialFailed { peer, addrs });
                 };
                 let (from, to) = (self.nodes[at].peer, self.nodes[other].peer);
@@ -223,6 +231,10 @@ impl Rig {
         }
     }
 
+    fn passes(&self, from: usize, to: usize) -> bool {
+        !self.cut || (from == 0) == (to == 0)
+    }
+
     fn later(&mut self, after: Duration, happening: Happening) {
         self.count += 1;
         self.queue.insert((self.now + after, self.count), happening);
@@ -232,15 +244,22 @@ impl Rig {
         while let Some(output) = self.nodes[at].mesh.poll_output() {
             match output {
                 Output::Send { to, message, delivery } => {
+                    self.asked += usize::from(matches!(message, Message::Attach(_)));
                     let mut bytes = Vec::new();
                     message.encode(&mut bytes);
                     assert_eq!(bytes.len(), message.encoded_len());
                     assert!(delivery == Delivery::Reliable || bytes.len() < 1_162);
                     let other = self.nodes.iter().position(|node| node.peer == to).unwrap();
+                    if !self.passes(at, other) {
+                        continue;
+                    }
                     let from = self.nodes[at].peer;
                     self.later(self.latency, Happening::Encoded(other, from, bytes.into()));
                 }
-                Output::Dial { peer, addrs } => self.later(self.latency * 2, Happening::Dialled(at, peer, addrs)),
+                Output::Dial { peer, addrs } => {
+                    self.dialled += 1;
+                    self.later(self.latency * 2, Happening::Dialled(at, peer, addrs));
+                }
                 Output::Disconnect { peer, .. } => {
                     let from = self.nodes[at].peer;
                     let other = self.nodes.iter().position(|node| node.peer == peer).unwrap();

@@ -47,7 +47,7 @@ impl Mesh {
         if self.is_source {
             // Listeners come to a host; one that comes back itself goes to those who still wait for it.
             if self.members.list.is_empty() {
-                self.dial_bootstrap(now);
+                self.dial_bootstrap(usize::MAX, now);
             }
             return;
         }
@@ -56,9 +56,11 @@ impl Mesh {
                 self.seek_stripe(stripe, now);
             }
         }
-        // The addresses to begin with are for those who hang nowhere.
-        if self.stripes.is_empty() || self.fed_mask() == 0 {
-            self.dial_bootstrap(now);
+        if self.is_starving(now) {
+            self.dial_sparingly(now);
+        } else if self.stripes.is_empty() || self.fed_mask() == 0 {
+            // The addresses to begin with are for those who hang nowhere.
+            self.dial_bootstrap(usize::MAX, now);
         }
     }
 
@@ -86,6 +88,9 @@ impl Mesh {
                     // The next look further after a timeout, not a whole cool-down.
                     Unrest::Sent => state.moved = now - self.config.lag_cooldown + self.config.attach_timeout,
                 }
+            }
+            if self.is_starving(now) {
+                return;
             }
             self.dial_for(stripe, need, now);
         }
@@ -180,7 +185,8 @@ impl Mesh {
             let state = &self.stripes[usize::from(stripe)];
             let max = if need == Need::Better { 1 } else { ASKED_MAX };
             let pressed = need != Need::Better || state.unrest == Unrest::Sent;
-            if state.asked.len() < max && !state.avoids(key, now) && !state.has_asked(key) && pressed {
+            let worth = self.is_worth_asking(&self.members.list[at], bit(stripe), now);
+            if worth && state.asked.len() < max && !state.avoids(key, now) && !state.has_asked(key) && pressed {
                 self.ask_one(at, bit(stripe), need, now);
             }
         }
@@ -265,8 +271,13 @@ impl Mesh {
     }
 
     pub(super) fn on_refuse(&mut self, at: usize, stripes: u16, reason: Reason, others: &[Arc<PeerRecord>], now: Time) {
+        let is_starving = self.is_starving(now);
         let neighbour = &mut self.members.list[at];
         let key = neighbour.key;
+        if reason == Reason::NotFed && is_starving {
+            // Not asked again until it says that it is.
+            neighbour.load.fed &= !stripes;
+        }
         // Or it would count as asked once the session is known.
         neighbour.asked_blind &= !stripes;
         if !self.learn(at, others, now) {

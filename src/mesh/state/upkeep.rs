@@ -27,7 +27,8 @@ const SPARE_GRACE: Duration = Duration::from_secs(5);
 impl Mesh {
     pub(super) fn upkeep(&mut self, now: Time) {
         self.timers.set(Timer::Status, now + self.config.status_every);
-        self.renew_load();
+        self.renew_load(now);
+        self.share_relief(now);
         self.report_to_parents(now);
         self.check_children(now);
         self.check_neighbours(now);
@@ -46,7 +47,7 @@ impl Mesh {
         self.seek(now);
     }
 
-    pub(super) fn renew_load(&mut self) {
+    pub(super) fn renew_load(&mut self, now: Time) {
         let free = self.slots.saturating_sub(self.slots_used() as u8);
         let weakest = self
             .members
@@ -61,10 +62,9 @@ impl Mesh {
         } else {
             let home = self.home();
             let lag = self.lag_of(home).filter(|_| self.is_fed(home));
-            (
-                self.fed_mask(),
-                lag.map_or(u16::MAX, |us| (us / 1_000).clamp(0, 60_000) as u16),
-            )
+            // A way to the host by which nothing has come for so long is none.
+            let fed = if self.is_starving(now) { 0 } else { self.fed_mask() };
+            (fed, lag.map_or(u16::MAX, |us| (us / 1_000).clamp(0, 60_000) as u16))
         };
         self.load = Load {
             free,
@@ -216,6 +216,7 @@ impl Mesh {
     pub(super) fn on_ping(&mut self, at: usize, stamp: u32, load: Load, now: Time) {
         self.members.list[at].load = load;
         self.members.list[at].asked = now;
+        self.take_relief(load, now);
         if self.is_pressed(HARD_PRESSED, now) {
             return;
         }
