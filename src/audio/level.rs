@@ -16,8 +16,13 @@ pub const BAND_EDGES_HZ: (f64, f64) = (32.0, 16_000.0);
 /// Below this a block counts as silence.
 pub const SILENCE_DB: f32 = -60.0;
 
-/// How often the loudness is read anew: a number that people read, of the last three seconds.
-const LOUDNESS_PER_SECOND: u32 = 2;
+/// Short-term loudness is the mean energy of the last three seconds, here in parts of a tenth: summing all of it for each
+/// reading would cost more than the rest of a meter.
+const LOUDNESS_PARTS: usize = 30;
+const PARTS_PER_SECOND: u32 = 10;
+const PART_MS: u32 = 1_000 / PARTS_PER_SECOND;
+/// Between the mean square of weighted sound in dB and its loudness in LUFS (ITU-R BS.1770).
+const LOUDNESS_OFFSET: f64 = -0.691;
 
 /// Frames in one transform: bins of 12 Hz at 48 kHz, so that the lowest bands differ.
 const FFT_FRAMES: usize = 4_096;
@@ -47,9 +52,7 @@ impl Default for Levels {
 /// Measures interleaved stereo at one rate.
 pub struct Meter {
     rate_hz: u32,
-    loudness: Option<EbuR128>,
-    /// The last reading of the loudness, and the frames since: a reading sums three seconds, and moves slowly.
-    loudness_read: (f32, u64),
+    loudness: Option<Loudness>,
     peak: [f32; CHANNELS],
     squares: [f64; CHANNELS],
     frames: u64,
@@ -61,8 +64,7 @@ impl Meter {
     pub fn new(rate_hz: u32) -> Meter {
         Meter {
             rate_hz,
-            loudness: EbuR128::new(CHANNELS as u32, rate_hz, Mode::S).ok(),
-            loudness_read: (f32::NEG_INFINITY, u64::MAX),
+            loudness: Loudness::new(rate_hz),
             peak: [0.0; CHANNELS],
             squares: [0.0; CHANNELS],
             frames: 0,
@@ -80,8 +82,7 @@ impl Meter {
         }
         self.frames += (samples.len() / CHANNELS) as u64;
         if let Some(loudness) = &mut self.loudness {
-            // It fails only for lengths that are no whole frames.
-            let _ = loudness.add_frames_f32(&samples[..samples.len() / CHANNELS * CHANNELS]);
+            loudness.push(samples);
         }
         if let Some(spectrum) = &mut self.spectrum {
             spectrum.push(samples);
@@ -98,7 +99,7 @@ impl Meter {
         let levels = Levels {
             peak_db: self.peak.map(db),
             rms_db: self.squares.map(|sum| db((sum / frames).sqrt() as f32)),
-            loudness: self.loudness(),
+            loudness: self.loudness.as_ref().map_or(f32::NEG_INFINITY, Loudness::read),
             bands: self
                 .spectrum
                 .as_mut()
@@ -107,16 +108,55 @@ impl Meter {
         (self.peak, self.squares, self.frames) = ([0.0; CHANNELS], [0.0; CHANNELS], 0);
         levels
     }
+}
 
-    fn loudness(&mut self) -> f32 {
-        let (read, age) = &mut self.loudness_read;
-        *age = age.saturating_add(self.frames);
-        if *age >= u64::from(self.rate_hz / LOUDNESS_PER_SECOND) {
-            let exact = self.loudness.as_ref().and_then(|l| l.loudness_shortterm().ok());
-            *read = exact.map_or(f32::NEG_INFINITY, |l| l as f32);
-            *age = 0;
+/// Short-term loudness (EBU Tech 3341), a part at a time.
+struct Loudness {
+    filter: EbuR128,
+    part_frames: usize,
+    /// Frames until the part is whole.
+    left: usize,
+    /// Mean squares of the last parts, as a ring.
+    parts: [f64; LOUDNESS_PARTS],
+    at: usize,
+}
+
+impl Loudness {
+    fn new(rate_hz: u32) -> Option<Loudness> {
+        let part_frames = (rate_hz / PARTS_PER_SECOND) as usize;
+        Some(Loudness {
+            filter: EbuR128::new(CHANNELS as u32, rate_hz, Mode::M).ok()?,
+            part_frames,
+            left: part_frames,
+            parts: [0.0; LOUDNESS_PARTS],
+            at: 0,
+        })
+    }
+
+    fn push(&mut self, samples: &[f32]) {
+        let mut rest = &samples[..samples.len() / CHANNELS * CHANNELS];
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(rest.len().min(self.left * CHANNELS));
+            // It fails only for lengths that are no whole frames.
+            let _ = self.filter.add_frames_f32(part);
+            self.left -= part.len() / CHANNELS;
+            rest = later;
+            if self.left == 0 {
+                self.left = self.part_frames;
+                self.end_part();
+            }
         }
-        *read
+    }
+
+    fn end_part(&mut self) {
+        let lufs = self.filter.loudness_window(PART_MS).unwrap_or(f64::NEG_INFINITY);
+        self.parts[self.at] = 10f64.powf((lufs - LOUDNESS_OFFSET) / 10.0);
+        self.at = (self.at + 1) % LOUDNESS_PARTS;
+    }
+
+    fn read(&self) -> f32 {
+        let mean = self.parts.iter().sum::<f64>() / LOUDNESS_PARTS as f64;
+        (LOUDNESS_OFFSET + 10.0 * mean.log10()) as f32
     }
 }
 
@@ -230,6 +270,32 @@ mod tests {
         assert!((levels.loudness + 23.0).abs() < 0.1, "{}", levels.loudness);
         assert!((levels.peak_db[0] + 23.0).abs() < 0.05 && (levels.rms_db[1] + 26.01).abs() < 0.05);
         assert_eq!(meter.levels(false).peak_db, [f32::NEG_INFINITY; 2]);
+    }
+
+    #[test]
+    fn loudness_in_parts_is_that_of_the_whole() {
+        for rate_hz in [44_100, 48_000] {
+            let mut meter = Meter::new(rate_hz);
+            let mut whole = EbuR128::new(CHANNELS as u32, rate_hz, Mode::S).unwrap();
+            // Sound that swells and fades, in blocks that no part is a multiple of.
+            let sound = sine(440.0, 1.0, 5.0);
+            let block = rate_hz as usize / 75 * CHANNELS;
+            let (mut pushed, mut compared) = (0, 0);
+            for (at, samples) in sound.chunks(block).enumerate() {
+                let gain = 0.5 + 0.4 * (at as f32 / 9.0).sin();
+                let samples: Vec<f32> = samples.iter().map(|sample| sample * gain).collect();
+                meter.push(&samples);
+                whole.add_frames_f32(&samples).unwrap();
+                pushed += samples.len() / CHANNELS;
+                if pushed % (rate_hz as usize / 10) == 0 {
+                    let exact = whole.loudness_shortterm().unwrap() as f32;
+                    let read = meter.levels(false).loudness;
+                    assert!((read - exact).abs() < 0.01, "{read} for {exact} after {pushed} frames");
+                    compared += 1;
+                }
+            }
+            assert!(compared > 20);
+        }
     }
 
     #[test]
