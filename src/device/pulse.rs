@@ -1,4 +1,4 @@
-//! Plays to a sound server of the pulse protocol, on one thread that wakes up twice a period.
+//! Plays to a sound server of the pulse protocol, on one thread that wakes up little more than once a period.
 //!
 //! cpal plays to such a server, too, and still finds and watches its devices. Its client, though, wakes up eight times a
 //! period and clears a megabyte of memory at most of them, which was a quarter of everything a listener computes.
@@ -33,6 +33,9 @@ const GIVEN_MAX_FRAMES: usize = SAMPLE_RATE as usize;
 /// Most that is believed of a latency: slow wireless speakers have a second.
 const LATENCY_MAX_FRAMES: usize = 4 * SAMPLE_RATE as usize;
 
+/// How often the server is asked when what it is given will be heard; the clock tells in between.
+const ASK_EVERY: Duration = Duration::from_millis(150);
+
 /// A stream that plays until it is dropped.
 pub(super) struct Stream(UnixStream);
 
@@ -63,6 +66,7 @@ pub(super) fn start(
         channel: 0,
         pull,
         latency: (Duration::ZERO, Instant::now()),
+        asked: None,
         bytes: Vec::new(),
     };
     player.greet()?;
@@ -81,8 +85,9 @@ struct Player {
     version: u16,
     channel: u32,
     pull: Pull,
-    /// From a write to the ear, and when the server said so.
+    /// From a write at this moment to the ear, as the server said it and with what it was given since.
     latency: (Duration, Instant),
+    asked: Option<Instant>,
     /// A message to the server, kept to be used again.
     bytes: Vec<u8>,
 }
@@ -174,22 +179,32 @@ impl Player {
         Ok(told)
     }
 
-    /// Sends so much sound, and asks when it will be heard, in one write.
+    /// Sends so much sound, and now and then asks when it will be heard, in one write.
     fn give(&mut self, bytes: usize) -> Result<(), ProtocolError> {
+        let now = Instant::now();
         let (latency, since) = self.latency;
-        let latency = latency.saturating_sub(since.elapsed());
+        let latency = latency.saturating_sub(now - since);
         if !latency.is_zero() {
             let micros = latency.as_micros() as u64;
             self.pull.meter.device_latency_us.store(micros, Relaxed);
         }
         let mut frames = (bytes / FRAME_BYTES).min(GIVEN_MAX_FRAMES);
-        self.pull.called(time_of(frames, SAMPLE_RATE), latency, Instant::now());
+        let time = time_of(frames, SAMPLE_RATE);
+        self.pull.called(time, latency, now);
+        // It is not known yet, or the server has run dry, while this is zero.
+        let due = latency.is_zero() || self.asked.is_none_or(|asked| now - asked >= ASK_EVERY);
+        if !latency.is_zero() {
+            self.latency = (latency + time, now);
+        }
         while frames > 0 {
             let part = frames.min(BLOCK_FRAMES);
             frames -= part;
             self.append_sound(part)?;
         }
-        self.append_question()?;
+        if due {
+            self.asked = Some(now);
+            self.append_question()?;
+        }
         self.reader.get_mut().write_all(&self.bytes)?;
         self.bytes.clear();
         Ok(())
@@ -246,6 +261,7 @@ mod tests {
             channel: 3,
             pull,
             latency: (Duration::ZERO, Instant::now()),
+            asked: None,
             bytes: Vec::new(),
         };
         let request = Command::Request(Request {
