@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
 use crate::discovery::announcement::{Refusal, Signed};
 use crate::discovery::asker::Told;
@@ -33,8 +33,9 @@ use voice::Said;
 
 /// News of one source that may wait.
 const NEWS_MAX: usize = 64;
-/// How often it is looked whether something is due.
+/// How soon it is looked whether something is due after something has happened, and how often while nothing happens.
 const TICK: Duration = Duration::from_millis(250);
+const QUIET_TICK: Duration = Duration::from_secs(1);
 /// How often the list is made anew while it changes; the first change after a pause is shown at once.
 const LIST_EVERY: Duration = Duration::from_secs(1);
 /// After this long a source that has not answered counts as silent.
@@ -170,9 +171,9 @@ impl Scout {
         self.senders = senders;
         let mut lines = self.endpoint.lines();
         self.open_sources();
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut due = Instant::now();
         loop {
+            let mut ticked = false;
             tokio::select! {
                 order = orders.recv() => match order {
                     Some(order) => self.on_order(order),
@@ -189,7 +190,15 @@ impl Scout {
                 Some(alive) = from.alive.recv() => self.on_alive(&alive),
                 Some(news) = from.dht.recv() => self.on_dht(news).await,
                 Some((list, read)) = from.foreign.recv() => self.on_foreign(list, read),
-                _ = tick.tick() => self.on_tick().await,
+                () = tokio::time::sleep_until(due) => {
+                    ticked = true;
+                    self.on_tick().await;
+                    let quiet = !self.dirty && self.settled_said;
+                    due = Instant::now() + if quiet { QUIET_TICK } else { TICK };
+                }
+            }
+            if !ticked {
+                due = due.min(Instant::now() + TICK);
             }
             while self.tasks.try_join_next().is_some() {}
         }

@@ -19,8 +19,10 @@ use crate::net::{Endpoint, Identity, NetError};
 const REPORTS_MAX: usize = 256;
 /// Findings that may wait; a full queue makes discovery wait, not the engine.
 const FOUND_MAX: usize = 64;
-/// How often the picture for screens is drawn anew while nothing else happens.
+/// How often the picture for screens is drawn anew at most, but for what a person asked for; and after how long at the latest
+/// when something has happened: mostly a chunk comes in between and spares a wake-up.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
+const SNAPSHOT_LATEST: Duration = Duration::from_millis(320);
 /// How long farewells may take before the process goes anyway.
 const FAREWELL_MAX: Duration = Duration::from_millis(800);
 
@@ -121,21 +123,31 @@ async fn run(
     let _ = started.send(Ok(()));
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut picture = tokio::time::interval(SNAPSHOT_EVERY);
-    picture.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut shown = clock::now();
+    let mut news = true;
 
     while !engine.finished() {
         let timeout = engine.next_timeout();
+        let mut asked = false;
         tokio::select! {
             Some(event) = net_events.recv() => engine.on_net(event),
             Some(report) = reports.recv() => engine.on_report(report),
             Some(found) = found.recv() => engine.on_found(found),
-            command = commands.recv() => engine.on_command(command.unwrap_or(Command::Quit)),
+            command = commands.recv() => {
+                asked = true;
+                engine.on_command(command.unwrap_or(Command::Quit));
+            }
             () = tokio::time::sleep_until(clock::instant(timeout.unwrap_or_default())), if timeout.is_some() => engine.on_timeout(),
             _ = second.tick() => engine.on_second(),
-            _ = picture.tick(), if snapshots => show(&snapshot, engine.snapshot()),
+            () = tokio::time::sleep_until(clock::instant(shown + SNAPSHOT_LATEST)), if snapshots && news => {}
         }
         engine.drain();
+        let now = clock::now();
+        news = !(asked || now.since(shown) >= SNAPSHOT_EVERY);
+        if snapshots && !news {
+            show(&snapshot, engine.snapshot());
+            shown = now;
+        }
     }
     engine.say_goodbye(FAREWELL_MAX).await;
     if snapshots {
