@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::device::ring::{Feed, frames_in, time_of};
 
-/// Sound kept ready for the device: three of its periods, so that a sound thread that wakes up 60 ms late is not heard.
+/// Sound kept ready for the device: three of its periods, so that a sound thread that comes every 50 ms and wakes up 60 ms late is
+/// not heard.
 pub(super) const READY: Duration = Duration::from_millis(120);
 /// How long a device may take to end beyond its fade.
 const END_TIMEOUT: Duration = Duration::from_secs(2);

@@ -25,11 +25,10 @@ use crate::units::{CHANNELS, ChannelId, Codec, Time};
 
 /// Chunks and orders that may wait for the thread: a minute of sound. What comes when it is full is lost to the ear only.
 const FEEDS_MAX: usize = 1_024;
-/// How often sound is rendered; the output holds three times as much.
-const TICK: Duration = Duration::from_millis(30);
-/// How often levels are told: 20 Hz, or 30 Hz with the spectrum.
-const LEVELS_EVERY: Duration = Duration::from_millis(50);
-const SPECTRUM_EVERY: Duration = Duration::from_millis(33);
+/// How often sound is rendered and its levels are told: 20 Hz, or 30 Hz while somebody looks at the spectrum. The output holds
+/// more than twice as much.
+const TICK: Duration = Duration::from_millis(50);
+const SPECTRUM_TICK: Duration = Duration::from_millis(33);
 /// How long meters go on after somebody looked.
 const METERED_FOR: Duration = Duration::from_secs(1);
 /// How often gauges and totals are told.
@@ -113,7 +112,6 @@ struct Playing {
     tap: Option<Tap>,
     reports: mpsc::Sender<Report>,
     frames: Vec<f32>,
-    levels_due: Time,
     /// Until when meters run: a while after anybody looked at them.
     metered_until: Time,
     view_due: Time,
@@ -145,7 +143,6 @@ impl Playing {
             tap: None,
             reports,
             frames: Vec::new(),
-            levels_due: Time::ZERO,
             metered_until: Time::ZERO,
             view_due: Time::ZERO,
             codec: None,
@@ -174,7 +171,9 @@ impl Playing {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.render();
-                    tick = (tick + TICK).max(Instant::now());
+                    let now = clock::now();
+                    let seen = self.sound.spectrum && now < self.metered_until;
+                    tick = (tick + if seen { SPECTRUM_TICK } else { TICK }).max(Instant::now());
                 }
             }
         }
@@ -351,15 +350,6 @@ impl Playing {
     }
 
     fn tell_levels(&mut self, now: Time) {
-        if now < self.levels_due {
-            return;
-        }
-        self.levels_due = now
-            + if self.sound.spectrum {
-                SPECTRUM_EVERY
-            } else {
-                LEVELS_EVERY
-            };
         if self.levels.take_looked_at() {
             self.metered_until = now + METERED_FOR;
         }

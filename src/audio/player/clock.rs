@@ -147,14 +147,9 @@ impl MediaClock {
         if self.lags_us.len() > LAGS {
             self.lags_us.pop_front();
         }
-        let mut sorted: Vec<f64> = self.lags_us.iter().copied().collect();
-        sorted.sort_by(f64::total_cmp);
-        let most = if sorted.len() < LAGS_MIN {
-            0
-        } else {
-            sorted.len() * 9 / 10
-        };
-        self.lag_us = sorted[most];
+        let mut lags: Vec<f64> = self.lags_us.iter().copied().collect();
+        let most = if lags.len() < LAGS_MIN { 0 } else { lags.len() * 9 / 10 };
+        self.lag_us = *lags.select_nth_unstable_by(most, f64::total_cmp).1;
     }
 
     /// Frames of the show that had been heard by the host at `now`; `None` before the first chunk.
