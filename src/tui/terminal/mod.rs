@@ -10,17 +10,15 @@ mod hush;
 mod opening;
 mod outside;
 mod paint;
+mod park;
 pub mod plain;
 mod signals;
 
-use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind, MouseButton, MouseEventKind};
-use futures_core::Stream;
 
 use self::files::Files;
 use self::frames::Frames;
@@ -28,7 +26,8 @@ pub use self::guard::Guard;
 use self::opening::open_model;
 use self::outside::Outside;
 use self::paint::Painter;
-use self::signals::{Signal, Signals};
+use self::park::{Woken, wait_until};
+use self::signals::Signal;
 use super::keys::Chord;
 use super::model::{Model, Overlay, Wall};
 use super::update::{Effect, Input, MouseKind, update};
@@ -54,8 +53,7 @@ const SNAPSHOT_GAP: Duration = Duration::from_millis(250);
 /// Levels are looked at this often to notice that sound came back.
 const SILENT_GAP: Duration = Duration::from_millis(250);
 
-/// Runs the interface on this thread until the person leaves or the engine stops. Must not be called inside a tokio
-/// runtime.
+/// Runs the interface on this thread until the person leaves or the engine stops.
 ///
 /// # Errors
 /// When there is no terminal, or it cannot be written to.
@@ -63,22 +61,28 @@ pub fn run(handle: &mut Handle, options: Options) -> Result<Left, Error> {
     if !io::IsTerminal::is_terminal(&io::stdout()) {
         return Err(Error::NoTerminal);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::Terminal)?;
     let mut files = Files::new(&options);
     let mut model = open_model(&options, &mut files);
     let guard = Guard::enter(model.settings.mouse).map_err(Error::Terminal)?;
     let mut driver = Driver::new(handle, &mut files);
     driver.outside.begin(&mut model, &options);
-    let result = runtime.block_on(driver.drive(&mut model, &guard));
+    let result = driver.drive(&mut model, &guard);
     driver.outside.save(&mut model, true);
     drop(guard);
     files.keep_titles(&mut model);
-    // The input thread of the terminal may sit in a read; it ends with the process.
-    runtime.shutdown_background();
     result
+}
+
+/// What the screen's thread wakes up for beside the time.
+enum Happened {
+    /// `None` when there is no terminal any more.
+    Typed(Option<io::Result<TerminalEvent>>),
+    Called(super::action::Call),
+    Signal(Option<Signal>),
+    /// `None` when the engine has stopped.
+    Event(Option<Box<crate::engine::event::Event>>),
+    /// A new snapshot, or no more of them.
+    Changed(bool),
 }
 
 struct Driver<'a> {
@@ -114,11 +118,11 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn drive(&mut self, model: &mut Model, guard: &Guard) -> Result<Left, Error> {
+    fn drive(&mut self, model: &mut Model, guard: &Guard) -> Result<Left, Error> {
         let mut painter = Painter::new().map_err(Error::Terminal)?;
-        let mut input = EventStream::new();
+        let mut input = Woken::new(EventStream::new());
         let mut snapshots = self.outside.handle.watch();
-        let mut signals = Signals::new().map_err(Error::Terminal)?;
+        let mut signals = signals::listen().map_err(Error::Terminal)?;
         model.size = painter.size();
         let snapshot = self.outside.handle.snapshot();
         self.feed(model, Input::Snapshot(snapshot), &mut painter, guard)?;
@@ -128,34 +132,37 @@ impl<'a> Driver<'a> {
             }
             self.draw_if_due(model, &mut painter)?;
             let wake = self.next_wake(model);
-            tokio::select! {
-                biased;
-                happened = next_event(&mut input) => match happened {
-                    Some(Ok(event)) => self.on_terminal(model, event, &mut painter, guard)?,
-                    Some(Err(error)) => return Err(Error::Terminal(error)),
-                    None => return Ok(Left::Terminated),
-                },
-                call = self.outside.desktop.call() => {
+            let (outside, next) = (&mut self.outside, &mut snapshots);
+            let happened = async {
+                tokio::select! {
+                    biased;
+                    typed = input.next() => Happened::Typed(typed),
+                    call = outside.desktop.call() => Happened::Called(call),
+                    signal = signals.recv() => Happened::Signal(signal),
+                    event = outside.handle.event() => Happened::Event(event.map(Box::new)),
+                    changed = next.changed() => Happened::Changed(changed.is_ok()),
+                }
+            };
+            match wait_until(happened, wake) {
+                None => self.on_time(model, &mut painter, guard)?,
+                Some(Happened::Typed(Some(Ok(event)))) => self.on_terminal(model, event, &mut painter, guard)?,
+                Some(Happened::Typed(Some(Err(error)))) => return Err(Error::Terminal(error)),
+                Some(Happened::Typed(None) | Happened::Signal(None)) => return Ok(Left::Terminated),
+                Some(Happened::Called(call)) => {
                     self.feed(model, Input::Said(call), &mut painter, guard)?;
                     self.wish(KEY_GAP);
                 }
-                signal = signals.next() => self.on_signal(model, signal, &mut painter, guard)?,
-                event = self.outside.handle.event() => match event {
-                    Some(event) => {
-                        self.feed(model, Input::Event(Box::new(event)), &mut painter, guard)?;
-                        self.wish(SNAPSHOT_GAP);
-                    }
-                    None => return Ok(Left::Stopped),
-                },
-                changed = snapshots.changed() => {
-                    if changed.is_err() {
-                        return Ok(Left::Stopped);
-                    }
+                Some(Happened::Signal(Some(signal))) => self.on_signal(model, signal, &mut painter, guard)?,
+                Some(Happened::Event(Some(event))) => {
+                    self.feed(model, Input::Event(event), &mut painter, guard)?;
+                    self.wish(SNAPSHOT_GAP);
+                }
+                Some(Happened::Changed(true)) => {
                     let snapshot = Arc::clone(&snapshots.borrow_and_update());
                     self.feed(model, Input::Snapshot(snapshot), &mut painter, guard)?;
                     self.wish(SNAPSHOT_GAP);
                 }
-                () = tokio::time::sleep_until(wake.into()) => self.on_time(model, &mut painter, guard)?,
+                Some(Happened::Event(None) | Happened::Changed(false)) => return Ok(Left::Stopped),
             }
             if model.stopped {
                 return Ok(Left::Stopped);
@@ -377,10 +384,6 @@ fn themes_gap(model: &Model) -> Option<Duration> {
     let choosing = matches!(model.overlay, Some(Overlay::Themes { .. }));
     let gap = if choosing { CHOOSING_GAP } else { THEMES_GAP };
     model.look.shelf.has_folder().then_some(gap)
-}
-
-async fn next_event(input: &mut EventStream) -> Option<io::Result<TerminalEvent>> {
-    poll_fn(|cx| Pin::new(&mut *input).poll_next(cx)).await
 }
 
 fn unix_s() -> u64 {
