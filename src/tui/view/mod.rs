@@ -123,22 +123,34 @@ fn draw_parts(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         chrome::hints(model, pen, parts.hints, tier);
         return;
     }
-    chrome::header(model, pen, parts.header, tier);
+    if pen.draws(parts.header) {
+        chrome::header(model, pen, parts.header, tier);
+    }
+    if pen.draws(parts.body) {
+        draw_body(model, pen, parts.body, tier);
+    }
+    if pen.draws(parts.strip) {
+        match tier {
+            Tier::Full | Tier::Medium => strip::framed(model, pen, parts.strip),
+            Tier::Compact | Tier::Narrow | Tier::Strip => strip::compact(model, pen, parts.strip),
+        }
+    }
+    if pen.draws(parts.hints) {
+        chrome::hints(model, pen, parts.hints, tier);
+    }
+}
+
+fn draw_body(model: &Model, pen: &mut Pen<'_>, area: Rect, tier: Tier) {
     match model.screen {
-        Screen::Channels => channels::draw(model, pen, parts.body, tier),
-        Screen::NowPlaying => now_playing::draw(model, pen, parts.body, tier),
-        Screen::Mesh => mesh::draw(model, pen, parts.body, tier),
-        Screen::Studio => studio::draw(model, pen, parts.body, tier),
-        Screen::Log => log::draw(model, pen, parts.body, tier),
+        Screen::Channels => channels::draw(model, pen, area, tier),
+        Screen::NowPlaying => now_playing::draw(model, pen, area, tier),
+        Screen::Mesh => mesh::draw(model, pen, area, tier),
+        Screen::Studio => studio::draw(model, pen, area, tier),
+        Screen::Log => log::draw(model, pen, area, tier),
     }
     if model.overlay.is_some() {
-        overlay::draw(model, pen, parts.body, tier);
+        overlay::draw(model, pen, area, tier);
     }
-    match tier {
-        Tier::Full | Tier::Medium => strip::framed(model, pen, parts.strip),
-        Tier::Compact | Tier::Narrow | Tier::Strip => strip::compact(model, pen, parts.strip),
-    }
-    chrome::hints(model, pen, parts.hints, tier);
 }
 
 /// What a click meets.

@@ -45,7 +45,9 @@ fn framed(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         height: level.y.saturating_sub(title.bottom()),
         ..left
     };
-    title_pane(model, pen, title);
+    if pen.draws(title) {
+        title_pane(model, pen, title);
+    }
     spectrum_pane(model, pen, middle);
     level_pane(model, pen, level);
     if side > 0 {
@@ -59,15 +61,16 @@ fn framed(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             y: right.bottom() - 12.min(right.height),
             ..right
         };
-        heard_pane(
-            model,
-            pen,
-            Rect {
-                height: right.height - health.height,
-                ..right
-            },
-        );
-        health_pane(model, pen, health);
+        let heard = Rect {
+            height: right.height - health.height,
+            ..right
+        };
+        if pen.draws(heard) {
+            heard_pane(model, pen, heard);
+        }
+        if pen.draws(health) {
+            health_pane(model, pen, health);
+        }
     }
 }
 

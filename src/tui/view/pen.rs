@@ -65,6 +65,11 @@ impl<'a> Pen<'a> {
         (area.y..area.y + rows).for_each(|y| self.moving.add(y));
     }
 
+    /// Whether any row of the area is drawn into: what is not drawn need not be composed.
+    pub fn draws(&self, area: Rect) -> bool {
+        (area.top()..area.bottom()).any(|y| !self.leaves_out(y))
+    }
+
     fn leaves_out(&self, y: u16) -> bool {
         self.only.is_some_and(|rows| !rows.has(y))
     }

@@ -24,6 +24,13 @@ pub fn framed(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         "Listening"
     };
     let inner = pen.pane(area, &[(title, Role::Dim)], &[(&health.text(), health.role)], false);
+    if pen.draws(Rect { height: 1, ..inner }) {
+        what_plays(model, pen, inner);
+    }
+    meters(model, pen, inner);
+}
+
+fn what_plays(model: &Model, pen: &mut Pen<'_>, inner: Rect) {
     let state = state(model, pen);
     let name_cells = width(&state.name).min(30);
     let name = pen.fitted(&state.name, name_cells);
@@ -51,7 +58,6 @@ pub fn framed(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let rest = from(left, x);
     pen.line(rest, 0, &[(&state.detail, Role::Fg)]);
     pen.line_right(inner, 0, &[(&facts, Role::Dim)]);
-    meters(model, pen, inner);
 }
 
 /// Cells of the parts of the second line: what people set comes first, the meters take what is left.
