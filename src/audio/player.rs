@@ -1,6 +1,6 @@
 //! The listener's sound path: packets wait on the media clock, are decoded or concealed, and leave at the speed that keeps the
 //! delay from source to ear where it is wanted. Nothing is ever dropped or repeated to get there: the resampler runs up to
-//! half a percent faster or slower.
+//! half a percent faster or slower. While the delay is right, samples are passed on as they were decoded.
 
 mod clock;
 mod feed;
@@ -24,6 +24,7 @@ use clock::MediaClock;
 use jitter::Jitter;
 use ramp::Ramp;
 pub use report::{Played, PlayerStats, Rendered, State};
+use steer::Rest;
 
 /// Ramp of start, stop, mute and volume.
 const RAMP_SECONDS: f32 = 0.010;
@@ -63,6 +64,7 @@ pub struct Player {
     /// Position within `fifo`, in frames beyond the first `before` ones.
     position: f64,
     speed: f64,
+    rest: Rest,
     error_s: f64,
     gate: Ramp,
     volume: Ramp,
@@ -113,6 +115,7 @@ impl Player {
             fifo,
             position: 0.0,
             speed: 0.0,
+            rest: Rest::Steering,
             error_s: 0.0,
             gate: Ramp::new(0.0, RAMP_SECONDS, output_rate_hz),
             volume: Ramp::new(1.0, RAMP_SECONDS, output_rate_hz),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::steer::Rest;
 use super::{Mode, PLAYED_MAX, Played, Player, Rendered};
 use crate::units::{CHANNELS, PACKET_FRAMES, PACKET_SAMPLES, PACKET_TIME, Time};
 
@@ -24,10 +25,20 @@ impl Player {
             }
         }
         let whole = self.position as usize;
-        let frame = self
-            .sinc
-            .frame(&self.fifo[whole * CHANNELS..], self.position - whole as f64);
+        let fraction = self.position - whole as f64;
+        if self.rest == Rest::Resting {
+            let at = (whole + self.sinc.before()) * CHANNELS;
+            self.position += 1.0;
+            return [self.fifo[at], self.fifo[at + 1]];
+        }
+        let frame = self.sinc.frame(&self.fifo[whole * CHANNELS..], fraction);
         self.position += step;
+        // The fraction of the next frame passes a whole sample.
+        let next = fraction + (step - 1.0);
+        if self.rest == Rest::Settling && !(next > 0.0 && next < 1.0) {
+            self.position = self.position.round();
+            self.rest = Rest::Resting;
+        }
         frame
     }
 

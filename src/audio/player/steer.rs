@@ -10,13 +10,32 @@ const START: Duration = Duration::from_millis(360);
 /// Most that the speed may differ from the host's: half a percent, 9 cents, which nobody hears.
 const SPEED_MAX: f64 = 0.005;
 /// Share of a delay error that is made good in a second.
-const CATCH_UP: f64 = 0.1;
+const CATCH_UP: f64 = 0.2;
 /// How fast the speed itself may change, a second.
 const SPEED_SLEW: f64 = 0.002;
 /// The error is averaged over about this long, since threads wake when they like.
 const ERROR_SECONDS: f64 = 1.0;
+/// Below this error the sound is left alone, sample by sample as it was sent, until the error has grown to the larger one:
+/// clocks that agree within 20 ppm let it rest for minutes.
+const NEAR_S: f64 = 0.001;
+const AWAY_S: f64 = 0.003;
+/// The slowest way back there, half a cent: the last milliseconds would take minutes otherwise.
+const SPEED_MIN: f64 = 0.000_3;
+/// How fast the last fraction of a sample is made good before a rest: within a fifth of a second.
+const SETTLE_SPEED: f64 = 0.000_1;
 /// Sound beyond the road's own delay that is always kept.
 const MARGIN: Duration = Duration::from_millis(40);
+
+/// Whether the sound is resampled at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// The speed differs from the host's, or the output has another rate.
+    Steering,
+    /// All is well, and the next whole sample begins a rest.
+    Settling,
+    /// Samples are passed on untouched.
+    Resting,
+}
 
 impl Player {
     /// The delay to steer for: what is wanted, or what the road needs when that is more.
@@ -50,8 +69,26 @@ impl Player {
             }
             _ => 0.0,
         };
+        self.rest = self.rest_after_error();
+        let wish = match self.rest {
+            Rest::Steering if self.error_s.abs() >= NEAR_S => wish.abs().max(SPEED_MIN).copysign(wish),
+            Rest::Steering => wish,
+            Rest::Settling => wish.abs().max(SETTLE_SPEED).copysign(wish),
+            Rest::Resting => return self.speed = 0.0,
+        };
         let slew = SPEED_SLEW * seconds;
         self.speed += (wish - self.speed).clamp(-slew, slew);
+    }
+
+    fn rest_after_error(&self) -> Rest {
+        let off = self.error_s.abs();
+        if self.output_rate_hz != SAMPLE_RATE || off > AWAY_S || !matches!(self.mode, Mode::Playing) {
+            return Rest::Steering;
+        }
+        match self.rest {
+            Rest::Steering if off < NEAR_S => Rest::Settling,
+            rest => rest,
+        }
     }
 
     pub(super) fn change_mode(&mut self, ear: Time, rendered: &mut Rendered) {
@@ -113,11 +150,12 @@ impl Player {
         self.fifo.resize(self.sinc.before() * CHANNELS, 0.0);
         let into = target - (start * PACKET_FRAMES as u64) as f64;
         self.position = if at_place {
-            into.clamp(0.0, (PACKET_FRAMES - 1) as f64)
+            into.round().clamp(0.0, (PACKET_FRAMES - 1) as f64)
         } else {
             0.0
         };
         (self.missing, self.held, self.error_s, self.speed) = (0, 0, 0.0, 0.0);
+        self.rest = Rest::Settling;
         self.gate.go_to(1.0);
         self.mode = Mode::Playing;
     }

@@ -129,6 +129,31 @@ fn a_calm_road_gives_every_sample_once_in_tune_and_as_loud() {
 }
 
 #[test]
+fn clocks_that_agree_pass_every_sample_on_untouched() {
+    let (chunks, chunk_time) = show(Codec::Flac, 60);
+    let mut decoder = Decoder::new(Codec::Flac).unwrap();
+    let mut sent = Vec::new();
+    for packet in chunks.iter().flat_map(|chunk| payload::unpack(chunk).unwrap().packets) {
+        let mut samples = [0.0; PACKET_SAMPLES];
+        assert!(decoder.decode(Some(&packet), &mut samples));
+        sent.extend(samples);
+    }
+    let mut rig = Rig::new(Codec::Flac, chunk_time, 500);
+    rig.run(
+        BEGIN + Duration::from_secs(60),
+        &mut road(chunks, chunk_time, ms(5), ms(30), |_| false),
+    );
+    let last = &rig.heard[rig.heard.len() - 5 * CHANNELS * RATE as usize..];
+    let at = sent
+        .windows(32)
+        .step_by(CHANNELS)
+        .position(|window| window == &last[..32]);
+    let at = at.expect("the same samples are there") * CHANNELS;
+    assert!(last == &sent[at..at + last.len()]);
+    assert_eq!(rig.player.stats().speed_ppm, 0.0);
+}
+
+#[test]
 fn the_delay_that_is_told_is_the_delay_that_is_heard() {
     let (chunks, chunk_time) = show(Codec::Opus, 14);
     let mut rig = Rig::new(Codec::Opus, chunk_time, 500);
