@@ -7,7 +7,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use inonda::audio::chirp;
 use inonda::audio::codec::Decoder;
-use inonda::audio::level::Meter;
+use inonda::audio::level::{Detail, Meter};
 use inonda::audio::payload::Framer;
 use inonda::audio::player::Player;
 use inonda::audio::resample::{Quality, Resampler};
@@ -90,12 +90,12 @@ fn parts(c: &mut Criterion) {
     });
     let sound = chirp::samples(0, 48_000);
     let mut meter = Meter::new(48_000);
-    for spectrum in [false, true] {
-        c.bench_function(&format!("meter a second, 30 readings, spectrum {spectrum}"), |b| {
+    for detail in [Detail::Levels, Detail::Loudness, Detail::Spectrum] {
+        c.bench_function(&format!("meter a second, 30 readings, {detail:?}"), |b| {
             b.iter(|| {
                 for block in sound.chunks(3_200) {
                     meter.push(block);
-                    black_box(meter.levels(spectrum));
+                    black_box(meter.levels(detail));
                 }
             });
         });

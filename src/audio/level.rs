@@ -32,7 +32,7 @@ const FFT_FRAMES: usize = 4_096;
 pub struct Levels {
     pub peak_db: [f32; CHANNELS],
     pub rms_db: [f32; CHANNELS],
-    /// Short-term loudness (3 s) in LUFS.
+    /// Short-term loudness (3 s) in LUFS; minus infinity unless asked for.
     pub loudness: f32,
     /// Minus infinity unless asked for.
     pub bands: [f32; BANDS],
@@ -47,6 +47,17 @@ impl Default for Levels {
             bands: [f32::NEG_INFINITY; BANDS],
         }
     }
+}
+
+/// What is asked of a meter; what is not asked costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Peak and RMS.
+    Levels,
+    /// Loudness as well.
+    Loudness,
+    /// And the bands of the spectrum.
+    Spectrum,
 }
 
 /// Measures interleaved stereo at one rate.
@@ -64,7 +75,7 @@ impl Meter {
     pub fn new(rate_hz: u32) -> Meter {
         Meter {
             rate_hz,
-            loudness: Loudness::new(rate_hz),
+            loudness: None,
             peak: [0.0; CHANNELS],
             squares: [0.0; CHANNELS],
             frames: 0,
@@ -89,11 +100,16 @@ impl Meter {
         }
     }
 
-    /// Peak and RMS since the last reading, loudness and, if asked for, bands of the present. Bands cost a transform a reading
-    /// and are those of silence the first time.
-    pub fn levels(&mut self, with_spectrum: bool) -> Levels {
-        if with_spectrum != self.spectrum.is_some() {
-            self.spectrum = with_spectrum.then(|| Spectrum::new(self.rate_hz));
+    /// Peak and RMS since the last reading and, if asked for, loudness and bands of the present: from the first reading that
+    /// asks for them on.
+    pub fn levels(&mut self, detail: Detail) -> Levels {
+        if (detail >= Detail::Loudness) != self.loudness.is_some() {
+            self.loudness = (detail >= Detail::Loudness)
+                .then(|| Loudness::new(self.rate_hz))
+                .flatten();
+        }
+        if (detail == Detail::Spectrum) != self.spectrum.is_some() {
+            self.spectrum = (detail == Detail::Spectrum).then(|| Spectrum::new(self.rate_hz));
         }
         let frames = self.frames.max(1) as f64;
         let levels = Levels {
@@ -116,9 +132,9 @@ struct Loudness {
     part_frames: usize,
     /// Frames until the part is whole.
     left: usize,
-    /// Mean squares of the last parts, as a ring.
+    /// Mean squares of the last parts, as a ring, and how many there have been.
     parts: [f64; LOUDNESS_PARTS],
-    at: usize,
+    ended: usize,
 }
 
 impl Loudness {
@@ -129,7 +145,7 @@ impl Loudness {
             part_frames,
             left: part_frames,
             parts: [0.0; LOUDNESS_PARTS],
-            at: 0,
+            ended: 0,
         })
     }
 
@@ -150,12 +166,13 @@ impl Loudness {
 
     fn end_part(&mut self) {
         let lufs = self.filter.loudness_window(PART_MS).unwrap_or(f64::NEG_INFINITY);
-        self.parts[self.at] = 10f64.powf((lufs - LOUDNESS_OFFSET) / 10.0);
-        self.at = (self.at + 1) % LOUDNESS_PARTS;
+        self.parts[self.ended % LOUDNESS_PARTS] = 10f64.powf((lufs - LOUDNESS_OFFSET) / 10.0);
+        self.ended += 1;
     }
 
+    /// Before three seconds have passed, of those that have.
     fn read(&self) -> f32 {
-        let mean = self.parts.iter().sum::<f64>() / LOUDNESS_PARTS as f64;
+        let mean = self.parts.iter().sum::<f64>() / self.ended.clamp(1, LOUDNESS_PARTS) as f64;
         (LOUDNESS_OFFSET + 10.0 * mean.log10()) as f32
     }
 }
@@ -264,18 +281,24 @@ mod tests {
     #[test]
     fn a_sine_reads_as_the_standards_say() {
         let mut meter = Meter::new(48_000);
+        meter.levels(Detail::Loudness);
         // EBU Tech 3341: a stereo sine of 1 kHz at -23 dBFS reads -23 LUFS.
         meter.push(&sine(1_000.0, 10f32.powf(-23.0 / 20.0), 5.0));
-        let levels = meter.levels(false);
+        let levels = meter.levels(Detail::Loudness);
         assert!((levels.loudness + 23.0).abs() < 0.1, "{}", levels.loudness);
         assert!((levels.peak_db[0] + 23.0).abs() < 0.05 && (levels.rms_db[1] + 26.01).abs() < 0.05);
-        assert_eq!(meter.levels(false).peak_db, [f32::NEG_INFINITY; 2]);
+        let silent = meter.levels(Detail::Levels);
+        assert_eq!(
+            (silent.peak_db, silent.loudness),
+            ([f32::NEG_INFINITY; 2], f32::NEG_INFINITY)
+        );
     }
 
     #[test]
     fn loudness_in_parts_is_that_of_the_whole() {
         for rate_hz in [44_100, 48_000] {
             let mut meter = Meter::new(rate_hz);
+            meter.levels(Detail::Loudness);
             let mut whole = EbuR128::new(CHANNELS as u32, rate_hz, Mode::S).unwrap();
             // Sound that swells and fades, in blocks that no part is a multiple of.
             let sound = sine(440.0, 1.0, 5.0);
@@ -288,8 +311,9 @@ mod tests {
                 whole.add_frames_f32(&samples).unwrap();
                 pushed += samples.len() / CHANNELS;
                 if pushed % (rate_hz as usize / 10) == 0 {
-                    let exact = whole.loudness_shortterm().unwrap() as f32;
-                    let read = meter.levels(false).loudness;
+                    let window = (pushed * 1_000 / rate_hz as usize).min(3_000) as u32;
+                    let exact = whole.loudness_window(window).unwrap() as f32;
+                    let read = meter.levels(Detail::Loudness).loudness;
                     assert!((read - exact).abs() < 0.01, "{read} for {exact} after {pushed} frames");
                     compared += 1;
                 }
@@ -301,11 +325,11 @@ mod tests {
     #[test]
     fn a_tone_lights_its_own_band() {
         let mut meter = Meter::new(48_000);
-        meter.levels(true);
+        meter.levels(Detail::Spectrum);
         for band in 0..BANDS {
             let hz = 32.0 * 500f32.powf((band as f32 + 0.5) / BANDS as f32);
             meter.push(&sine(hz, 0.5, 0.2));
-            let bands = meter.levels(true).bands;
+            let bands = meter.levels(Detail::Spectrum).bands;
             let loudest = (0..BANDS).max_by(|a, b| bands[*a].total_cmp(&bands[*b])).unwrap();
             assert_eq!(loudest, band, "{hz} Hz: {bands:?}");
             assert!((bands[band] + 6.0).abs() < 3.0, "{hz} Hz: {}", bands[band]);

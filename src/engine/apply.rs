@@ -29,7 +29,7 @@ impl Engine {
             Command::SetMuted(muted) => self.set_sound(|sound| sound.muted = muted),
             Command::Fade(over) => self.to_listener(|| Feed::Fade(over)),
             Command::SetPaused(paused) => self.set_sound(|sound| sound.paused = paused),
-            Command::SetSpectrum(on) => self.set_sound(|sound| sound.spectrum = on),
+            Command::Measure(detail) => self.set_sound(|sound| sound.detail = detail),
             Command::SetUpload(bits_per_second) => {
                 self.config.upload_bps = Some(bits_per_second);
                 self.each_mesh(|| Input::SetUpload { bits_per_second });

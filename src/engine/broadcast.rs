@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::audio::level::{Levels, Meter, SilenceDetector};
+use crate::audio::level::{Detail, Levels, Meter, SilenceDetector};
 use crate::audio::payload::Framer;
 use crate::audio::source::{Fill, Note, Source};
 use crate::device::Capture;
@@ -261,7 +261,7 @@ impl OnAir {
         self.metered -= 1;
         self.meter.push(self.frames.as_ref());
         if self.packets.is_multiple_of(LEVELS_EVERY) {
-            self.levels.set(self.meter.levels(false));
+            self.levels.set(self.meter.levels(Detail::Loudness));
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 
+use crate::audio::level::Detail;
 use crate::engine::Target;
 use crate::units::{ChannelId, Codec, PeerId};
 
@@ -50,8 +51,8 @@ pub enum Command {
     },
     /// Next track of our own show.
     Skip,
-    /// Compute [`crate::engine::snapshot::Levels::bands`] (costs an FFT thirty times a second).
-    SetSpectrum(bool),
+    /// How much of [`crate::engine::snapshot::Levels`] is computed for what is heard; a spectrum costs an FFT thirty times a second.
+    Measure(Detail),
     /// Keep what is heard, as it came; `None` stops.
     Record(Option<Recording>),
     /// Marks a channel or station; `link` as its listing has it.

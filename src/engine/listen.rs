@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::audio::level::{Levels, Meter};
+use crate::audio::level::{Detail, Levels, Meter};
 use crate::audio::player::{Player, PlayerStats, Rendered, State};
 use crate::engine::clock;
 use crate::engine::command::{Listen, Recording};
@@ -172,7 +172,7 @@ impl Playing {
                 Err(RecvTimeoutError::Timeout) => {
                     self.render();
                     let now = clock::now();
-                    let seen = self.sound.spectrum && now < self.metered_until;
+                    let seen = self.sound.detail == Detail::Spectrum && now < self.metered_until;
                     tick = (tick + if seen { SPECTRUM_TICK } else { TICK }).max(Instant::now());
                 }
             }
@@ -354,7 +354,7 @@ impl Playing {
             self.metered_until = now + METERED_FOR;
         }
         if now < self.metered_until {
-            self.levels.set(self.meter.levels(self.sound.spectrum));
+            self.levels.set(self.meter.levels(self.sound.detail));
         }
     }
 

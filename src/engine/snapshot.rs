@@ -178,4 +178,4 @@ pub struct HostView {
 }
 
 /// Levels of what is really heard.
-pub use crate::audio::level::Levels;
+pub use crate::audio::level::{Detail, Levels};

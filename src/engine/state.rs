@@ -15,7 +15,7 @@ use crate::engine::finding::Finding;
 use crate::engine::handle::Gauges;
 use crate::engine::node::NodeConfig;
 use crate::engine::report::Report;
-use crate::engine::snapshot::{HostView, Kept, Role, Snapshot};
+use crate::engine::snapshot::{Detail, HostView, Kept, Role, Snapshot};
 use crate::engine::{Event, clock, keeping};
 use crate::limits::ADDRS_MAX;
 use crate::mesh::record::prefix;
@@ -60,7 +60,7 @@ pub struct Sound {
     pub volume: u8,
     pub muted: bool,
     pub paused: bool,
-    pub spectrum: bool,
+    pub detail: Detail,
 }
 
 impl Engine {
@@ -90,7 +90,7 @@ impl Engine {
                 volume: 100,
                 muted: false,
                 paused: false,
-                spectrum: false,
+                detail: Detail::Levels,
             },
             host: HostView::default(),
             scratch: Vec::with_capacity(2_048),

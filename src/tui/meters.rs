@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::action::Screen;
 use super::model::{Model, Overlay};
 use super::view::Tier;
-use crate::engine::snapshot::{Levels, PlayerState};
+use crate::engine::snapshot::{Detail, Levels, PlayerState};
 
 /// Sound below this is silence to a meter, in dB.
 pub const METER_FLOOR_DB: f32 = -60.0;
@@ -93,13 +93,23 @@ impl Model {
 
     /// True while the spectrum is on the screen and has something to show.
     pub fn shows_spectrum(&self) -> bool {
-        self.screen == Screen::NowPlaying
-            && self.settings.spectrum
+        self.detail_seen() == Detail::Spectrum
+    }
+
+    /// What of the sound can be seen on the screen.
+    pub fn detail_seen(&self) -> Detail {
+        let closely = self.screen == Screen::NowPlaying
             && !self.covers_spectrum()
             && self.focused
             && self.is_hearing()
-            && self.meters.is_moving(self.now)
-            && Tier::of(self.size).has_spectrum()
+            && self.meters.is_moving(self.now);
+        if !closely {
+            Detail::Levels
+        } else if self.settings.spectrum && Tier::of(self.size).has_spectrum() {
+            Detail::Spectrum
+        } else {
+            Detail::Loudness
+        }
     }
 
     /// True while what lies over the screen leaves no spectrum to see. The theme chooser stands beside it on purpose, and

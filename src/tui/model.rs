@@ -16,7 +16,7 @@ use super::neighbours::{Neighbours, sorted};
 use super::reception::Reception;
 pub use super::settings::{Settings, SpectrumStyle};
 pub use super::wish::{Asked, Awaited, Joining, Preview};
-use crate::engine::snapshot::{ChannelView, HostView, PlayerView, Role as Part};
+use crate::engine::snapshot::{ChannelView, Detail, HostView, PlayerView, Role as Part};
 use crate::engine::{Snapshot, place};
 use crate::mesh::stats::Neighbour;
 use crate::units::PeerId;
@@ -214,7 +214,7 @@ pub struct Model {
     pub reception: Reception,
     pub stopped: bool,
     /// The spectrum's bands are asked for at this moment.
-    pub spectrum_asked: bool,
+    pub measured: Detail,
     /// The rate of what is heard, a point a second, and when the last one was taken.
     pub rate_history: VecDeque<u32>,
     /// The same of what is passed on.
@@ -266,7 +266,7 @@ impl Model {
             joining: None,
             reception: Reception::default(),
             stopped: false,
-            spectrum_asked: false,
+            measured: Detail::Levels,
             rate_history: VecDeque::new(),
             upload_history: VecDeque::new(),
             rate_at: Duration::ZERO,

@@ -152,10 +152,10 @@ pub fn update(model: &mut Model, input: Input) -> Vec<Effect> {
     if !(model.show().is_some() && model.focused) {
         model.programme = Meters::default();
     }
-    let wants = model.shows_spectrum();
-    if wants != model.spectrum_asked {
-        model.spectrum_asked = wants;
-        effects.push(Effect::Send(Command::SetSpectrum(wants)));
+    let detail = model.detail_seen();
+    if detail != model.measured {
+        model.measured = detail;
+        effects.push(Effect::Send(Command::Measure(detail)));
     }
     effects
 }

@@ -145,7 +145,7 @@ fn soft(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::level::Meter;
+    use crate::audio::level::{Detail, Meter};
 
     fn play(source: &mut Generated, seconds: usize) -> Vec<f32> {
         let mut sound = Vec::new();
@@ -169,7 +169,7 @@ mod tests {
             let lufs = loudness.loudness_global().unwrap();
             let mut meter = Meter::new(SAMPLE_RATE);
             meter.push(&sound);
-            let peak = meter.levels(false).peak_db[0];
+            let peak = meter.levels(Detail::Levels).peak_db[0];
             assert!((lufs + 18.0).abs() < 1.5, "{}: {lufs} LUFS", piece.title);
             assert!(peak < -0.5, "{}: {peak} dB", piece.title);
             source.skip();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::drawn;
-use crate::engine::snapshot::{PlayerState, Snapshot};
+use crate::engine::snapshot::{Detail, PlayerState, Snapshot};
 use crate::engine::{Command, Event};
 use crate::tui::action::Screen;
 use crate::tui::channels::tests::listing;
@@ -264,25 +264,28 @@ fn the_spectrum_is_asked_for_only_while_it_is_seen() {
     let mut model = model(Screen::Channels, (120, 36), listening(PlayerState::Playing));
     assert!(matches!(
         press(&mut model, "2")[..],
-        [Effect::Send(Command::SetSpectrum(true))]
+        [Effect::Send(Command::Measure(Detail::Spectrum))]
     ));
     assert!(matches!(
         press(&mut model, "5")[..],
-        [Effect::Send(Command::SetSpectrum(false))]
+        [Effect::Send(Command::Measure(Detail::Levels))]
     ));
     drop(press(&mut model, "2"));
     let effects = update(&mut model, Input::Focus(false));
-    assert!(matches!(effects[..], [Effect::Send(Command::SetSpectrum(false))]));
+    assert!(matches!(effects[..], [Effect::Send(Command::Measure(Detail::Levels))]));
     drop(update(&mut model, Input::Focus(true)));
     drop(update(&mut model, Input::Levels(levels())));
     for key in ["?", "H", ","] {
         let effects = press(&mut model, key);
         assert!(
-            matches!(effects[..], [Effect::Send(Command::SetSpectrum(false))]),
+            matches!(effects[..], [Effect::Send(Command::Measure(Detail::Levels))]),
             "{key} covers it: {effects:?}"
         );
         let effects = press(&mut model, "Esc");
-        assert!(matches!(effects[..], [Effect::Send(Command::SetSpectrum(true))]));
+        assert!(matches!(
+            effects[..],
+            [Effect::Send(Command::Measure(Detail::Spectrum))]
+        ));
     }
     assert!(press(&mut model, "t").is_empty(), "themes are chosen beside it");
 }
