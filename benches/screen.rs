@@ -374,11 +374,16 @@ fn underruns(terminal: &mut Terminal) -> u64 {
     std::thread::sleep(Duration::from_secs(2));
     terminal.press("5", "all modules");
     let lost = terminal.text().matches("is lost").count() as u64;
-    terminal.press("2", "underruns");
-    let text = terminal.text();
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let at = words.iter().position(|word| word.starts_with("underruns")).unwrap();
-    lost + words[at - 1].parse::<u64>().unwrap()
+    terminal.keys("2");
+    let mut told = None;
+    terminal.wait("a number of underruns", |screen| {
+        let text = screen.contents();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let at = words.iter().position(|word| word.starts_with("underruns"));
+        told = at.and_then(|at| words[at.checked_sub(1)?].parse().ok());
+        told.is_some()
+    });
+    lost + told.unwrap_or(0)
 }
 
 fn share_of_a_core(terminal: &Terminal, seconds: u64) -> f64 {
