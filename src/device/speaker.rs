@@ -25,8 +25,8 @@ use crate::device::quiet;
 use crate::device::ring::{Feed, Meter, Pull, frames_in, ring, time_of};
 use crate::units::{CHANNELS, SAMPLE_RATE};
 
-/// One period of the device, of which it keeps two: at 40 ms a key is still heard within a tenth of a second, and few wake-ups
-/// are spent on it.
+/// One period of the device, of which it keeps two: few wake-ups are spent on it, and with what waits in the ring a key is heard
+/// within a quarter of a second.
 const PERIOD: Duration = Duration::from_millis(40);
 /// Frames converted at once in the callback.
 const BLOCK_FRAMES: usize = 512;
