@@ -1,11 +1,12 @@
 //! What must hold at every step, checked from outside while a run goes on.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use crate::mesh::Message;
 use crate::mesh::wire::Need;
 use crate::sim::hashing::Mixing;
+use crate::sim::last::Last;
 use crate::sim::metrics::RECENT;
 use crate::sim::network::{Network, node_of};
 use crate::sim::scenario::Scenario;
@@ -106,7 +107,7 @@ pub struct Watcher {
     pub by_rule: BTreeMap<&'static str, u64>,
     /// Time, node, rule and what had happened before, for the first few.
     pub kept: Vec<(u64, u32, Violation, Vec<String>)>,
-    last: VecDeque<(u64, u32, u32, &'static str)>,
+    last: Last,
     paranoid: bool,
     /// Chunks sent from one to another that were not asked for again; negative when asked for and not yet sent.
     sent: HashMap<(u32, u32, u64), i8, Mixing>,
@@ -127,13 +128,14 @@ pub struct Watcher {
 impl Watcher {
     pub fn new(scenario: &Scenario) -> Watcher {
         let round_us = scenario.chunk_time().as_micros() as u64 * u64::from(scenario.stripes);
+        let paranoid = scenario.listeners <= PARANOID_MAX;
         Watcher {
             seed: scenario.seed,
             count: 0,
             by_rule: BTreeMap::new(),
             kept: Vec::new(),
-            last: VecDeque::new(),
-            paranoid: scenario.listeners <= PARANOID_MAX,
+            last: Last::of(if paranoid { LAST_EVENTS } else { LAST_EVENTS_LARGE }),
+            paranoid,
             sent: HashMap::default(),
             attached: HashMap::default(),
             newest: 0,
@@ -151,9 +153,7 @@ impl Watcher {
         self.count += 1;
         *self.by_rule.entry(violation.rule()).or_default() += 1;
         if self.kept.len() < KEPT_MAX {
-            let about = self.last.iter().filter(|(_, from, to, _)| *from == node || *to == node);
-            let last = about.map(|(at, from, to, what)| format!("{:.3} s  {from} -> {to}  {what}", *at as f64 / 1e6));
-            self.kept.push((now, node, violation, last.collect()));
+            self.kept.push((now, node, violation, self.last.about(node)));
         }
     }
 
@@ -202,7 +202,10 @@ impl Watcher {
 
     /// Any message of an honest node.
     pub fn on_sent(&mut self, from: u32, to: u32, message: &Message, epochs: &[u64], now: u64) {
-        self.remember(from, to, message, now);
+        // Once enough are kept, nobody asks any more.
+        if self.kept.len() < KEPT_MAX {
+            self.last.remember(from, to, message, now);
+        }
         if !self.paranoid {
             return;
         }
@@ -237,14 +240,6 @@ impl Watcher {
             | Message::Offer { .. }
             | Message::Hint { .. }
             | Message::Bye { .. } => {}
-        }
-    }
-
-    fn remember(&mut self, from: u32, to: u32, message: &Message, now: u64) {
-        self.last.push_back((now, from, to, name(message)));
-        let most = if self.paranoid { LAST_EVENTS } else { LAST_EVENTS_LARGE };
-        if self.last.len() > most {
-            self.last.pop_front();
         }
     }
 
@@ -415,30 +410,5 @@ fn walk(nodes: &[Option<Box<SimNode>>], stripe: u8, start: usize, good: &mut [u8
             return Walk::Ring;
         }
         way.push(at);
-    }
-}
-
-fn name(message: &Message) -> &'static str {
-    match message {
-        Message::Hello(_) => "hello",
-        Message::Session(_) => "session",
-        Message::Peers { .. } => "peers",
-        Message::Attach(_) => "attach",
-        Message::Accept { .. } => "accept",
-        Message::Refuse { .. } => "refuse",
-        Message::Redirect { .. } => "redirect",
-        Message::Detach { .. } => "detach",
-        Message::Path { .. } => "path",
-        Message::Chunk(_) => "chunk",
-        Message::Want { .. } => "want",
-        Message::Lack(_) => "lack",
-        Message::Status(_) => "status",
-        Message::Ping { .. } => "ping",
-        Message::Pong { .. } => "pong",
-        Message::Audience(_) => "audience",
-        Message::Farewell(_) => "farewell",
-        Message::Offer { .. } => "offer",
-        Message::Hint { .. } => "hint",
-        Message::Bye { .. } => "bye",
     }
 }

@@ -5,6 +5,7 @@ pub mod behaviour;
 pub mod chart;
 pub mod hashing;
 pub mod invariant;
+mod last;
 pub mod metrics;
 pub mod network;
 pub mod report;

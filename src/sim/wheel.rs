@@ -7,25 +7,73 @@ const BUCKET_BITS: u32 = 8;
 /// Buckets on the wheel: 2^14 of them reach 4.2 s ahead; what lies further waits in a map.
 const WHEEL_BITS: u32 = 14;
 const WHEEL: u64 = 1 << WHEEL_BITS;
+/// What waits in the map comes to the wheel by so many buckets at once. In a list for each bucket most of it would be alone.
+const GROUP: u64 = 1 << 10;
+/// Places in a block, of which buckets are made.
+const BLOCK: usize = 8;
 
 /// Things to happen, each at a microsecond.
 pub struct Wheel<T> {
-    buckets: Vec<Vec<(u64, T)>>,
-    /// The open bucket, latest first.
-    open: Vec<(u64, T)>,
+    buckets: Vec<Bucket<T>>,
+    /// The open bucket.
+    open: Bucket<T>,
+    /// What is left of it by time and place, latest first.
+    order: Vec<(u64, u32)>,
     /// Number of the open bucket since the start.
     at: u64,
     far: BTreeMap<u64, Vec<(u64, T)>>,
+    /// Blocks that no bucket uses: buckets that kept their own would each hold the memory of their fullest turn.
+    spare: Vec<Block<T>>,
     len: usize,
+}
+
+/// An empty place is one whose thing has happened.
+type Block<T> = Vec<Option<(u64, T)>>;
+
+/// The things of one bucket in the order in which they were scheduled.
+struct Bucket<T> {
+    full: Vec<Block<T>>,
+    last: Block<T>,
+}
+
+impl<T> Bucket<T> {
+    const EMPTY: Bucket<T> = Bucket {
+        full: Vec::new(),
+        last: Vec::new(),
+    };
+
+    /// Adds a thing and says at which place.
+    fn push(&mut self, time_us: u64, what: T, spare: &mut Vec<Block<T>>) -> u32 {
+        if self.last.len() == self.last.capacity() {
+            let fresh = spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK));
+            let full = std::mem::replace(&mut self.last, fresh);
+            if !full.is_empty() {
+                self.full.push(full);
+            }
+        }
+        self.last.push(Some((time_us, what)));
+        (self.full.len() * BLOCK + self.last.len() - 1) as u32
+    }
+
+    fn block(&self, at: usize) -> &Block<T> {
+        self.full.get(at).unwrap_or(&self.last)
+    }
+
+    fn take(&mut self, place: u32) -> Option<(u64, T)> {
+        let (block, at) = (place as usize / BLOCK, place as usize % BLOCK);
+        self.full.get_mut(block).unwrap_or(&mut self.last)[at].take()
+    }
 }
 
 impl<T> Default for Wheel<T> {
     fn default() -> Wheel<T> {
         Wheel {
-            buckets: (0..WHEEL).map(|_| Vec::new()).collect(),
-            open: Vec::new(),
+            buckets: (0..WHEEL).map(|_| Bucket::EMPTY).collect(),
+            open: Bucket::EMPTY,
+            order: Vec::new(),
             at: 0,
             far: BTreeMap::new(),
+            spare: Vec::new(),
             len: 0,
         }
     }
@@ -37,46 +85,68 @@ impl<T> Wheel<T> {
         self.len += 1;
         let bucket = (time_us >> BUCKET_BITS).max(self.at);
         if bucket == self.at {
-            let place = self.open.partition_point(|(other, _)| *other > time_us);
-            self.open.insert(place, (time_us, what));
-        } else if bucket < self.at + WHEEL {
-            self.buckets[(bucket % WHEEL) as usize].push((time_us, what));
+            let place = self.open.push(time_us, what, &mut self.spare);
+            let before = self.order.partition_point(|(other, _)| *other > time_us);
+            self.order.insert(before, (time_us, place));
+        } else if bucket / GROUP < self.at / GROUP + WHEEL / GROUP {
+            self.buckets[(bucket % WHEEL) as usize].push(time_us, what, &mut self.spare);
         } else {
-            self.far.entry(bucket).or_default().push((time_us, what));
+            self.far.entry(bucket / GROUP).or_default().push((time_us, what));
         }
     }
 
     /// The next thing and its time, if it happens before `until`.
     pub fn pop_before(&mut self, until: u64) -> Option<(u64, T)> {
-        while self.open.is_empty() {
+        while self.order.is_empty() {
             if self.len == 0 || self.at << BUCKET_BITS >= until {
                 return None;
             }
             self.turn();
         }
-        if self.open.last().is_some_and(|(time, _)| *time >= until) {
-            return None;
-        }
+        let (_, place) = self.order.pop_if(|(time, _)| *time < until)?;
         self.len -= 1;
-        self.open.pop()
+        self.open.take(place)
+    }
+
+    /// What happens next in the open bucket, the first first.
+    pub fn next_few(&self, count: usize) -> impl Iterator<Item = (u64, &T)> {
+        let next = self.order.iter().rev().take(count);
+        next.filter_map(|(time, place)| {
+            let what = &self.open.block(*place as usize / BLOCK)[*place as usize % BLOCK];
+            Some((*time, &what.as_ref()?.1))
+        })
     }
 
     fn turn(&mut self) {
         self.at += 1;
-        // The memory of a bucket goes back with it: kept, every bucket would hold that of its fullest turn, and the same few
-        // pages would not be used again and again.
-        self.open = std::mem::take(&mut self.buckets[(self.at % WHEEL) as usize]);
-        if let Some(first) = self.far.first_entry()
-            && *first.key() <= self.at
-        {
-            // What waited far away was scheduled earlier than anything put here directly.
-            let mut early = first.remove();
-            early.append(&mut self.open);
-            self.open = early;
+        if self.at.is_multiple_of(GROUP) {
+            self.fetch();
         }
-        // Stable, and then reversed as a whole: equal times stay in the order in which they were scheduled.
-        self.open.reverse();
-        self.open.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+        let next = &mut self.buckets[(self.at % WHEEL) as usize];
+        std::mem::swap(&mut self.open, next);
+        // It holds what has happened; its blocks go to others.
+        let last = std::mem::take(&mut next.last);
+        for mut block in std::mem::take(&mut next.full).into_iter().chain([last]) {
+            if block.capacity() > 0 {
+                block.clear();
+                self.spare.push(block);
+            }
+        }
+        let blocks = self.open.full.iter().chain([&self.open.last]);
+        let times = blocks.flatten().flatten().map(|(time, _)| *time);
+        self.order.extend(times.zip(0..));
+        // Equal times stay in the order in which they were scheduled.
+        self.order.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// Puts on the wheel what has waited in the map for the last of its groups; it was scheduled earlier than anything that can
+    /// be put there from now on.
+    fn fetch(&mut self) {
+        let group = self.at / GROUP + WHEEL / GROUP - 1;
+        for (time_us, what) in self.far.remove(&group).unwrap_or_default() {
+            let bucket = ((time_us >> BUCKET_BITS) % WHEEL) as usize;
+            self.buckets[bucket].push(time_us, what, &mut self.spare);
+        }
     }
 
     /// Things that wait.
