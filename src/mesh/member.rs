@@ -7,11 +7,13 @@ use std::time::Duration;
 use crate::mesh::bootstrap::Bootstrap;
 pub use crate::mesh::neighbour::{Child, Neighbour};
 use crate::mesh::record::{Key, PeerRecord, prefix};
-use crate::mesh::rng::Rng;
+use crate::mesh::rng::{Rng, mix};
 use crate::units::{PeerId, Seq, Time};
 
 /// Neighbours from one public /24 or /48.
 const ACTIVE_PER_PREFIX_MAX: usize = 2;
+/// Places by which the lists of neighbours grow: room for as many again would be a third of a node.
+const STEP: usize = 4;
 /// Passive records from one public /24 or /48.
 const PASSIVE_PER_PREFIX_MAX: usize = 4;
 /// One part in so many of a full list of records may come from one neighbour, so that none can fill it by talking much.
@@ -41,12 +43,19 @@ struct Known {
     /// The neighbour that told us of it.
     by: Key,
     record: Arc<PeerRecord>,
+    /// One bit for each public network of its addresses: records of other networks need not be read.
+    nets: u64,
 }
 
 impl Known {
     /// The public networks of its addresses.
     fn nets(record: &PeerRecord) -> impl Iterator<Item = u64> {
         record.addrs.iter().filter_map(|addr| prefix(addr.ip()))
+    }
+
+    /// The bit of a network.
+    fn bit(net: u64) -> u64 {
+        1 << (mix(net) >> 58)
     }
 }
 
@@ -56,6 +65,11 @@ pub struct Members {
     pub list: Vec<Neighbour>,
     /// The short names of `list`, in its order: they are looked up for every message.
     keys: Vec<Key>,
+    /// Where each of `list` is connected from, in its order.
+    remotes: Vec<SocketAddr>,
+    /// Stripes in which somebody may be fed: those of none are not looked for along the whole list. A stripe stays until
+    /// [`Members::count_fed`].
+    pub feeding: u16,
     passive: Vec<Known>,
     dials: Vec<Dialling>,
     bootstrap: Bootstrap,
@@ -84,7 +98,7 @@ impl Members {
         }
         self.bootstrap.answered(remote);
         if let Some(at) = self.find(&peer) {
-            self.list[at].remote = remote;
+            self.remotes[at] = remote;
             return Some(at);
         }
         let crowded = self.crowded(remote);
@@ -92,11 +106,17 @@ impl Members {
             return None;
         }
         let host = self.host_peer == Some(peer);
+        if self.list.len() == self.list.capacity() {
+            self.list.reserve_exact(STEP);
+            self.keys.reserve_exact(STEP);
+            self.remotes.reserve_exact(STEP);
+        }
         self.list.push(Neighbour {
             host,
-            ..Neighbour::new(peer, remote, dialled, now)
+            ..Neighbour::new(peer, dialled, now)
         });
         self.keys.push(Key::of(&peer));
+        self.remotes.push(remote);
         Some(self.list.len() - 1)
     }
 
@@ -127,19 +147,31 @@ impl Members {
     /// Takes a neighbour out; the last one moves to its place.
     pub fn remove(&mut self, at: usize) -> Neighbour {
         self.keys.swap_remove(at);
+        self.remotes.swap_remove(at);
         self.list.swap_remove(at)
+    }
+
+    /// Where a neighbour is connected from.
+    pub fn remote(&self, at: usize) -> SocketAddr {
+        self.remotes[at]
+    }
+
+    /// Notes in which stripes anybody is fed.
+    pub fn count_fed(&mut self) {
+        self.feeding = self.list.iter().fold(0, |mask, n| mask | n.fed);
     }
 
     /// Takes all neighbours out.
     pub fn remove_all(&mut self) -> Vec<Neighbour> {
         self.keys.clear();
+        self.remotes.clear();
         std::mem::take(&mut self.list)
     }
 
     /// Whether the network of this address has all the neighbours it may have.
     fn crowded(&self, remote: SocketAddr) -> bool {
         let Some(net) = prefix(remote.ip()) else { return false };
-        let same = self.list.iter().filter(|n| prefix(n.remote.ip()) == Some(net));
+        let same = self.remotes.iter().filter(|other| prefix(other.ip()) == Some(net));
         same.count() >= ACTIVE_PER_PREFIX_MAX
     }
 
@@ -163,6 +195,7 @@ impl Members {
             key,
             by,
             record: Arc::clone(record),
+            nets: Known::nets(record).fold(0, |nets, net| nets | Known::bit(net)),
         };
         if let Some(at) = at {
             self.passive[at] = new;
@@ -177,7 +210,11 @@ impl Members {
     /// Whether one of the networks of a record has all the records it may have.
     fn has_many_of(&self, record: &PeerRecord, key: Key) -> bool {
         Known::nets(record).any(|net| {
-            let others = self.passive.iter().filter(|known| known.key != key);
+            let bit = Known::bit(net);
+            let others = self
+                .passive
+                .iter()
+                .filter(|known| known.nets & bit != 0 && known.key != key);
             let same = others.filter(|known| Known::nets(&known.record).any(|other| other == net));
             same.count() >= PASSIVE_PER_PREFIX_MAX
         })
@@ -239,10 +276,14 @@ impl Members {
     pub fn sample(&self, count: usize, not: &PeerId, rng: &mut Rng) -> Vec<Arc<PeerRecord>> {
         let mut picked: Vec<Arc<PeerRecord>> = Vec::with_capacity(count);
         let near = self.list.iter().filter_map(|n| n.record.as_ref());
-        let pool: Vec<_> = near
-            .chain(self.passive.iter().map(|known| &known.record))
-            .filter(|record| record.peer != *not && !record.addrs.is_empty())
-            .collect();
+        let near = near.filter(|record| record.peer != *not && !record.addrs.is_empty());
+        // Records are only kept that have an address, and most are told by their short names: they need not be read.
+        let key = Key::of(not);
+        let others = self
+            .passive
+            .iter()
+            .filter(|known| known.key != key || known.record.peer != *not);
+        let pool: Vec<_> = near.chain(others.map(|known| &known.record)).collect();
         for _ in 0..count * 3 {
             if picked.len() >= count || pool.is_empty() {
                 break;
@@ -301,9 +342,11 @@ impl Members {
     /// Addresses to begin with that no neighbour has.
     pub fn bootstrap(&self) -> Vec<SocketAddr> {
         let near = |addr: &SocketAddr| {
-            self.list
-                .iter()
-                .any(|n| n.remote == *addr || n.record.as_ref().is_some_and(|r| r.addrs.contains(addr)))
+            self.remotes.contains(addr)
+                || self
+                    .list
+                    .iter()
+                    .any(|n| n.record.as_ref().is_some_and(|r| r.addrs.contains(addr)))
         };
         self.bootstrap.all().into_iter().filter(|addr| !near(addr)).collect()
     }

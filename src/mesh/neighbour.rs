@@ -1,6 +1,5 @@
 //! One connection of a channel, and what is known of the peer behind it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,63 +8,71 @@ use crate::mesh::standing::Allowance;
 use crate::mesh::wire::{Audience, Load};
 use crate::units::{Epoch, PeerId, Seq, Time};
 
-/// One connection on this channel.
+/// One connection on this channel. In the order in which it is looked at, in lines of 64 bytes: a node has twenty of them, and a
+/// list that is walked for every chunk comes from far away in a process that holds many nodes.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Neighbour {
-    pub peer: PeerId,
+    // All that a walk along the list reads.
     pub key: Key,
     /// Stripes it feeds us with; stripes we feed it with; stripes in which it was asked to move away.
     pub feeds: u16,
     pub fed: u16,
     pub leaving: u16,
-    pub dialled: bool,
     /// Whether the session names it as the host.
     pub host: bool,
+    pub dialled: bool,
     /// Whether we have said hello.
     pub greeted: bool,
     /// Pings without an answer.
     pub unanswered: u8,
-    pub remote: SocketAddr,
-    /// Known after its hello.
-    pub record: Option<Arc<PeerRecord>>,
+    /// Times it accepted us and fed us nothing, since its last chunk.
+    pub barren: u8,
+    /// Messages that made no sense, and when the last one came (below).
+    pub strikes: u8,
     pub load: Load,
-    pub epoch: Epoch,
-    pub since: Time,
+    /// When its acknowledged progress as our child last grew.
+    pub alive: Time,
     pub heard: Time,
-    pub pinged: Time,
-    /// When it last pinged us: one of the two is enough.
-    pub asked: Time,
+    /// Highest chunk it has pushed to us.
+    pub progress: Seq,
     /// When we last reported to it as its child.
     pub reported: Time,
     /// Zero until measured.
     pub rtt_us: u32,
     pub jitter_us: u32,
-    /// Highest chunk it has pushed to us.
-    pub progress: Seq,
-    /// Stripes it was asked for before their number was known.
-    pub asked_blind: u16,
+
+    // What each message to or from it counts.
+    pub peer: PeerId,
     pub received_bytes: u64,
     pub sent_bytes: u64,
+    pub allowance: Allowance,
+
+    // The rest.
+    /// Known after its hello.
+    pub record: Option<Arc<PeerRecord>>,
+    pub pinged: Time,
+    /// When it last pinged us: one of the two is enough.
+    pub asked: Time,
+    pub since: Time,
+    pub epoch: Epoch,
+    pub struck: Time,
+    /// Present while we feed it.
+    pub child: Option<Box<Child>>,
+    /// Stripes it was asked for before their number was known.
+    pub asked_blind: u16,
     /// Wants it met and wants it did not meet.
     pub met: u16,
     pub unmet: u16,
-    /// Times it accepted us and fed us nothing, since its last chunk.
-    pub barren: u8,
     /// How much later than it says it fed us, in milliseconds.
     pub excess_ms: u16,
-    /// Messages that made no sense, and when the last one came.
-    pub strikes: u8,
-    pub struck: Time,
-    pub allowance: Allowance,
-    /// Present while we feed it.
-    pub child: Option<Box<Child>>,
 }
+
+const _: () = assert!(size_of::<Neighbour>() == 3 * 64, "three lines");
 
 /// What a parent keeps about a child.
 #[derive(Clone, Debug)]
 pub struct Child {
-    /// When its acknowledged progress last grew, and that progress.
-    pub alive: Time,
     pub acknowledged: Seq,
     pub below: Option<Audience>,
     /// When the stripes in `leaving` are taken back by force.
@@ -74,7 +81,7 @@ pub struct Child {
 
 impl Neighbour {
     /// A connection that has just been made.
-    pub fn new(peer: PeerId, remote: SocketAddr, dialled: bool, now: Time) -> Neighbour {
+    pub fn new(peer: PeerId, dialled: bool, now: Time) -> Neighbour {
         Neighbour {
             peer,
             key: Key::of(&peer),
@@ -85,11 +92,11 @@ impl Neighbour {
             host: false,
             greeted: false,
             unanswered: 0,
-            remote,
             record: None,
             load: Load::default(),
             epoch: Epoch(0),
             since: now,
+            alive: now,
             heard: now,
             pinged: now,
             asked: Time::ZERO,
@@ -109,6 +116,11 @@ impl Neighbour {
             allowance: Allowance::default(),
             child: None,
         }
+    }
+
+    /// Reads from each line, for [`Mesh::touch`](crate::mesh::Mesh::touch).
+    pub(super) fn touch(&self) -> u64 {
+        self.heard.0 ^ self.received_bytes ^ self.pinged.0
     }
 
     /// Neither feeds us nor is fed by us.

@@ -70,6 +70,14 @@ impl Playback {
         };
     }
 
+    /// Reads from each part, for [`Mesh::touch`](crate::mesh::Mesh::touch).
+    pub(super) fn touch(&self) -> u64 {
+        self.by_stripe.first().map_or(0, |known| *known as u64)
+            ^ self.source_us as u64
+            ^ self.due
+            ^ u64::from(self.ages)
+    }
+
     fn sample(&mut self, stripe: u8, sample: i64) {
         let at = usize::from(stripe);
         if self.by_stripe.len() <= at {

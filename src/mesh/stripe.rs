@@ -7,43 +7,49 @@ use crate::mesh::record::Key;
 use crate::mesh::wire::Path;
 use crate::units::{PeerId, Seq, Time};
 
-/// One of the K trees as this node sees it.
+/// One of the K trees as this node sees it. In the order in which it is looked at, in lines of 64 bytes: every chunk looks at
+/// the first line of all stripes, and at the second of its own.
 #[derive(Clone, Debug, Default)]
+#[repr(C, align(64))]
 pub struct StripeState {
-    pub parent: Option<Key>,
-    /// The last parent while there is none.
-    pub left: Option<PeerId>,
-    /// Accepted us, and has not pushed its first chunk yet; the old parent is kept until then.
-    pub candidate: Option<Candidate>,
-    /// From the host to this node, both included; `None` without a way to the host.
-    pub path: Option<Path>,
-    /// The parent said that it is looking for a parent itself.
-    pub parent_lost_at: Option<Time>,
-    /// The newest chunk there was when the first parent took us in: what is older comes as a burst.
-    pub told: Option<Seq>,
-    /// Next number not accounted for: received or asked for.
-    pub expect: Option<u64>,
     /// Usual arrival of chunk 0, in microseconds on our clock (arrival minus number times T), and its mean deviation.
     pub offset_us: i64,
     pub deviation_us: u32,
-    /// Last fresh chunk from the parent, and later chunks on other stripes since.
-    pub pushed: Time,
+    /// Later chunks on other stripes since the last fresh one from the parent.
     pub outrun: u8,
-    /// When the next chunk is due to the children, at one a round.
-    pub turn: Time,
-    /// When the parent was taken.
-    pub since: Time,
     /// Why a better place is looked for.
     pub unrest: Unrest,
-    /// Somebody nearer to the host who may have a place, as the parent says; asked once connected.
-    pub hint: Option<Key>,
+    /// Last fresh chunk from the parent.
+    pub pushed: Time,
+    /// When the parent was taken.
+    pub since: Time,
+    /// Next number not accounted for: received or asked for.
+    pub expect: Option<u64>,
+    /// From the host to this node, both included; `None` without a way to the host.
+    pub path: Option<Path>,
+
+    pub parent: Option<Key>,
+    /// When the next chunk is due to the children, at one a round.
+    pub turn: Time,
+    /// Accepted us, and has not pushed its first chunk yet; the old parent is kept until then.
+    pub candidate: Option<Candidate>,
+    /// The parent said that it is looking for a parent itself.
+    pub parent_lost_at: Option<Time>,
+
     pub asked: Vec<(Key, Time)>,
     /// Who refused lately, and until when it is left alone.
     pub avoid: Vec<(Key, Time)>,
-    /// When a better place was last looked for.
-    pub moved: Time,
     /// When this stripe was lost, for the gap told to the layer above.
     pub lost: Option<Time>,
+
+    /// The newest chunk there was when the first parent took us in: what is older comes as a burst.
+    pub told: Option<Seq>,
+    /// When a better place was last looked for.
+    pub moved: Time,
+    /// Somebody nearer to the host who may have a place, as the parent says; asked once connected.
+    pub hint: Option<Key>,
+    /// The last parent while there is none.
+    pub left: Option<Box<PeerId>>,
 }
 
 /// Why a stripe that is fed looks for another parent.
@@ -74,6 +80,11 @@ const SETTLING: Duration = Duration::from_secs(1);
 const AVOID_MAX: usize = 12;
 
 impl StripeState {
+    /// Reads from each line, for [`Mesh::touch`](crate::mesh::Mesh::touch).
+    pub(super) fn touch(&self) -> u64 {
+        self.offset_us as u64 ^ self.turn.0 ^ self.asked.len() as u64 ^ self.moved.0
+    }
+
     /// Hops from the host to this node.
     pub fn depth(&self) -> usize {
         self.path.as_ref().map_or(0, |path| path.len().saturating_sub(1))

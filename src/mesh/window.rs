@@ -55,6 +55,12 @@ impl Window {
         seq < self.oldest()
     }
 
+    /// Reads around the newest chunk, for [`Mesh::touch`](crate::mesh::Mesh::touch).
+    pub(super) fn touch(&self) -> u64 {
+        let newest = self.slot(Seq(self.end));
+        u64::from(self.ring.get(newest).is_some_and(Option::is_some))
+    }
+
     fn slot(&self, seq: Seq) -> usize {
         (seq.0 % self.ring.len().max(1) as u64) as usize
     }

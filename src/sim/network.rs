@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::mesh::Delivery;
+use crate::mesh::record::Key;
 use crate::mesh::rng::{Rng, mix};
 use crate::sim::hashing::Mixing;
 use crate::sim::scenario::Scenario;
@@ -214,9 +215,14 @@ impl Network {
 /// The name of a node: random in the bytes that matter to the mesh, its number behind them.
 pub fn peer_id(seed: u64, node: u32) -> PeerId {
     let mut id = [0; 32];
-    id[..4].copy_from_slice(&(mix(seed ^ mix(u64::from(node))) as u32).to_be_bytes());
+    id[..4].copy_from_slice(&key_of(seed, node).0.to_be_bytes());
     id[4..8].copy_from_slice(&node.to_be_bytes());
     PeerId(id)
+}
+
+/// The short name of a node.
+pub fn key_of(seed: u64, node: u32) -> Key {
+    Key(mix(seed ^ mix(u64::from(node))) as u32)
 }
 
 /// The node of a name.

@@ -244,19 +244,19 @@ impl Mesh {
             .clone()
             .unwrap_or_else(|| Arc::from([].as_slice()));
         let newest = self.window.newest();
+        self.members.feeding |= bit(stripe);
         let neighbour = &mut self.members.list[at];
         let is_new = neighbour.fed & bit(stripe) == 0;
         neighbour.fed |= bit(stripe);
         neighbour.leaving &= !bit(stripe);
-        let child = neighbour.child.get_or_insert_with(|| {
+        neighbour.child.get_or_insert_with(|| {
             Box::new(Child {
-                alive: now,
                 acknowledged: Seq(0),
                 below: None,
                 leave_by: now,
             })
         });
-        child.alive = now;
+        neighbour.alive = now;
         neighbour.load.slots = attach.slots;
         let stripe_id = Stripe(stripe);
         let accept = Message::Accept {
@@ -308,9 +308,7 @@ impl Mesh {
     fn cut_silent(&mut self, newcomer: usize, now: Time) {
         let silent = self.report_span() * 2 + self.config.repair_margin;
         let is_silent = |n: &crate::mesh::member::Neighbour| {
-            n.fed != 0
-                && now.since(n.heard) > silent
-                && n.child.as_ref().is_some_and(|child| now.since(child.alive) > silent)
+            n.fed != 0 && now.since(n.heard) > silent && now.since(n.alive) > silent
         };
         let found = self
             .members
@@ -349,7 +347,7 @@ impl Mesh {
             let grew = status.progress > child.acknowledged && status.progress <= newest;
             if grew || status.fed == 0 {
                 child.acknowledged = if grew { status.progress } else { child.acknowledged };
-                child.alive = now;
+                neighbour.alive = now;
             }
             child.below = status.below;
         }

@@ -140,7 +140,12 @@ impl Mesh {
             let is_new = self.is_source || age <= LIVE_AGE && state.takes_turn(round, now);
             // The whole second is only looked at when there is somebody to leave out.
             let is_pressed = self.has_quiet_child(stripe, now) && self.is_pressed(QUIET_SHARE, now);
-            for at in 0..self.members.list.len() {
+            let children = if self.members.feeding & bit == 0 {
+                0
+            } else {
+                self.members.list.len()
+            };
+            for at in 0..children {
                 let neighbour = &self.members.list[at];
                 if neighbour.fed & bit == 0
                     || Some(neighbour.key) == from
@@ -210,16 +215,19 @@ impl Mesh {
     /// Whether a child should have reported by now: it may be gone, and others may need what it is sent.
     fn is_quiet(&self, n: &Neighbour, now: Time) -> bool {
         let silence = self.report_span() * 3 / 2;
-        n.child.as_ref().is_some_and(|child| now.since(child.alive) > silence)
+        n.fed != 0 && now.since(n.alive) > silence
     }
 
     fn has_quiet_child(&self, stripe: u8, now: Time) -> bool {
         let quiet = |n: &Neighbour| n.fed & bit(stripe) != 0 && self.is_quiet(n, now);
-        self.members.list.iter().any(quiet)
+        self.members.feeding & bit(stripe) != 0 && self.members.list.iter().any(quiet)
     }
 
     /// Bytes a second that the children are owed.
     pub(super) fn feeding(&self, now: Time) -> u64 {
+        if self.members.feeding == 0 {
+            return 0;
+        }
         let alive = |n: &&Neighbour| n.fed != 0 && !self.is_quiet(n, now);
         let links: u32 = self.members.list.iter().filter(alive).map(|n| n.fed.count_ones()).sum();
         let link = |s: &Arc<Session>| budget::link_bps(&self.config, s.bitrate_bps, s.chunk_time, s.stripes);

@@ -100,12 +100,11 @@ impl Mesh {
     /// Says who we are, or that it has changed: a newcomer does not know its own room before it knows the session.
     pub(super) fn say_hello(&mut self, at: usize, now: Time) {
         let load = self.load;
-        let neighbour = &self.members.list[at];
         let hello = Hello {
             version: VERSION,
             epoch: self.session.as_ref().map_or(Epoch(0), |session| session.epoch),
             listens: self.config.listens,
-            observed: neighbour.remote,
+            observed: self.members.remote(at),
             load,
             record: Arc::clone(&self.record),
         };
@@ -378,7 +377,7 @@ impl Mesh {
                 stripe.candidate = None;
             }
             if stripe.parent == Some(gone.key) {
-                stripe.left = Some(peer);
+                stripe.left = Some(Box::new(peer));
                 debug_assert!(gone.feeds & bit(index as u8) != 0);
             }
         }

@@ -17,6 +17,7 @@ mod rise;
 mod seek;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod upkeep;
 
 use std::collections::VecDeque;

@@ -18,7 +18,7 @@ impl Mesh {
     /// Totals and gauges at this moment.
     pub fn stats(&self, now: Time) -> Stats {
         let second = std::time::Duration::from_secs(1);
-        let confirming = self.members.list.iter().filter_map(|n| n.child.as_ref());
+        let confirming = self.members.list.iter().filter_map(|n| Some((n, n.child.as_ref()?)));
         let below = self.below();
         Stats {
             epoch: self.epoch(),
@@ -50,7 +50,7 @@ impl Mesh {
             payload_sent_bytes: self.totals.payload_sent_bytes,
             confirming_peers: confirming
                 // Being attached is no proof; only what was acknowledged is.
-                .filter(|child| child.acknowledged > Seq(0) && now.since(child.alive) < second)
+                .filter(|(n, child)| child.acknowledged > Seq(0) && now.since(n.alive) < second)
                 .count(),
             parent_switches: self.totals.parent_switches,
         }
@@ -63,11 +63,11 @@ impl Mesh {
 
     fn neighbours(&self, now: Time) -> Vec<Neighbour> {
         let silent = self.config.ping_every + self.config.status_every * 4;
-        let each = self.members.list.iter().map(|n| {
+        let each = self.members.list.iter().enumerate().map(|(at, n)| {
             let asked = f32::from(n.met) + f32::from(n.unmet);
             Neighbour {
                 peer: n.peer,
-                remote: n.remote,
+                remote: self.members.remote(at),
                 feeds_us: n.feeds,
                 fed_by_us: n.fed,
                 spare: n.is_spare(),

@@ -242,7 +242,7 @@ impl Mesh {
         state.path = Some(Arc::from(path));
         self.totals.parent_switches += 1;
         let others: Vec<Key> = state.asked.drain(..).map(|(key, _)| key).collect();
-        let left = state.left.take();
+        let left = state.left.take().map(|left| *left);
         let (from, to) = (
             old.and_then(|key| self.peer_of(key)).or(left),
             self.peer_of(candidate.key),
@@ -388,7 +388,7 @@ impl Mesh {
             return;
         }
         state.parent = None;
-        state.left = peer.or(state.left);
+        state.left = peer.map(Box::new).or(state.left.take());
         state.parent_lost_at = None;
         state.lost.get_or_insert(now);
         let had_path = state.path.take().is_some();

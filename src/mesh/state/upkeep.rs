@@ -160,11 +160,12 @@ impl Mesh {
         } else {
             self.config.dead_child.max(self.report_span() * 3 + self.config.silence)
         };
+        self.members.count_fed();
         for at in 0..self.members.list.len() {
             let neighbour = &self.members.list[at];
             let Some(child) = &neighbour.child else { continue };
             let (fed, leaving) = (neighbour.fed, neighbour.leaving);
-            if now.since(child.alive) > dead_child && self.phase == Phase::Running {
+            if now.since(neighbour.alive) > dead_child && self.phase == Phase::Running {
                 self.cut(at, fed, now);
             } else if leaving != 0 && child.leave_by <= now {
                 self.cut(at, leaving, now);
