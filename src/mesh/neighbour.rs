@@ -118,9 +118,9 @@ impl Neighbour {
         }
     }
 
-    /// Reads from each line, for [`Mesh::touch`](crate::mesh::Mesh::touch).
+    /// Reads from the lines that every message looks at, for [`Mesh::touch`](crate::mesh::Mesh::touch).
     pub(super) fn touch(&self) -> u64 {
-        self.heard.0 ^ self.received_bytes ^ self.pinged.0
+        self.heard.0 ^ self.received_bytes
     }
 
     /// Neither feeds us nor is fed by us.

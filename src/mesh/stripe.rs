@@ -1,5 +1,6 @@
 //! Who feeds us in one stripe, how regularly, and whom we ask next.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use crate::mesh::config::Config;
@@ -24,11 +25,11 @@ pub struct StripeState {
     /// When the parent was taken.
     pub since: Time,
     /// Next number not accounted for: received or asked for.
-    pub expect: Option<u64>,
+    pub expect: Expect,
     /// From the host to this node, both included; `None` without a way to the host.
     pub path: Option<Path>,
-
     pub parent: Option<Key>,
+
     /// When the next chunk is due to the children, at one a round.
     pub turn: Time,
     /// Accepted us, and has not pushed its first chunk yet; the old parent is kept until then.
@@ -50,6 +51,22 @@ pub struct StripeState {
     pub hint: Option<Key>,
     /// The last parent while there is none.
     pub left: Option<Box<PeerId>>,
+}
+
+/// A number of a chunk once one is known, in no more room than a number.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expect(Option<NonZero<u64>>);
+
+impl Expect {
+    /// The number, if one is known.
+    pub fn get(self) -> Option<u64> {
+        self.0.map(|above| above.get() - 1)
+    }
+
+    /// Sets it; the very last of all numbers is none.
+    pub fn set(&mut self, seq: u64) {
+        self.0 = NonZero::new(seq.wrapping_add(1));
+    }
 }
 
 /// Why a stripe that is fed looks for another parent.
@@ -80,9 +97,14 @@ const SETTLING: Duration = Duration::from_secs(1);
 const AVOID_MAX: usize = 12;
 
 impl StripeState {
-    /// Reads from each line, for [`Mesh::touch`](crate::mesh::Mesh::touch).
+    /// Reads what every chunk looks at, for [`Mesh::touch`](crate::mesh::Mesh::touch).
     pub(super) fn touch(&self) -> u64 {
-        self.offset_us as u64 ^ self.turn.0 ^ self.asked.len() as u64 ^ self.moved.0
+        self.offset_us as u64
+    }
+
+    /// Reads what a chunk of this stripe looks at as well.
+    pub(super) fn touch_own(&self) -> u64 {
+        self.turn.0
     }
 
     /// Hops from the host to this node.

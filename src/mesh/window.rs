@@ -55,10 +55,9 @@ impl Window {
         seq < self.oldest()
     }
 
-    /// Reads around the newest chunk, for [`Mesh::touch`](crate::mesh::Mesh::touch).
-    pub(super) fn touch(&self) -> u64 {
-        let newest = self.slot(Seq(self.end));
-        u64::from(self.ring.get(newest).is_some_and(Option::is_some))
+    /// Reads the place of a chunk, for [`Mesh::touch`](crate::mesh::Mesh::touch).
+    pub(super) fn touch(&self, seq: Seq) -> u64 {
+        u64::from(self.ring.get(self.slot(seq)).is_some_and(Option::is_some))
     }
 
     fn slot(&self, seq: Seq) -> usize {

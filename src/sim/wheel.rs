@@ -109,11 +109,11 @@ impl<T> Wheel<T> {
     }
 
     /// What happens next in the open bucket, the first first.
-    pub fn next_few(&self, count: usize) -> impl Iterator<Item = (u64, &T)> {
+    pub fn next_few(&self, count: usize) -> impl Iterator<Item = &T> {
         let next = self.order.iter().rev().take(count);
-        next.filter_map(|(time, place)| {
+        next.filter_map(|(_, place)| {
             let what = &self.open.block(*place as usize / BLOCK)[*place as usize % BLOCK];
-            Some((*time, &what.as_ref()?.1))
+            Some(&what.as_ref()?.1)
         })
     }
 

@@ -270,7 +270,7 @@ impl Mesh {
         if is_parent && (fresh || state.pushed < state.since) {
             // A burst brings the past: only what is new tells how the stripe flows.
             let count = u64::from(self.session.as_ref().map_or(1, |session| session.stripes));
-            let is_newest = match state.expect {
+            let is_newest = match state.expect.get() {
                 Some(expect) => seq.0 + count >= expect,
                 None => state.told.is_none_or(|told| seq >= told),
             };
@@ -302,11 +302,12 @@ impl Mesh {
         let reach = (self.config.deadline.as_micros() / chunk_time.as_micros().max(1)) as u64;
         let state = &mut self.stripes[usize::from(stripe)];
         let margin = state.margin(&self.config);
-        let expect = *state.expect.get_or_insert_with(|| {
+        let expect = state.expect.get().unwrap_or_else(|| {
             // The first of a burst: what lies between it and the present is on its way.
             let told = state.told.filter(|told| (seq.0..seq.0 + reach).contains(&told.0));
             told.map_or(seq.0, |told| seq.0 + (told.0 - seq.0) / count * count + count)
         });
+        state.expect.set(expect);
         if seq.0 >= expect {
             let oldest = self.window.oldest().0;
             let mut missing = expect;
@@ -320,7 +321,7 @@ impl Mesh {
                 }
                 missing += count;
             }
-            state.expect = Some(seq.0 + count);
+            state.expect.set(seq.0 + count);
         } else {
             // A burst of the past, oldest first: what it should bring in between is asked for when it does not.
             let step = chunk_time * count as u32 / self.config.join_speed.max(1);
@@ -397,14 +398,14 @@ impl Mesh {
         let first = newest.saturating_sub(newest % count) + u64::from(stripe);
         let oldest = self.window.oldest().0;
         // After a jump, what lies before the window is not looked at one by one.
-        let skipped = oldest.saturating_sub(state.expect.unwrap_or(first)) / count * count;
-        let mut expect = state.expect.unwrap_or(first) + skipped;
+        let skipped = oldest.saturating_sub(state.expect.get().unwrap_or(first)) / count * count;
+        let mut expect = state.expect.get().unwrap_or(first) + skipped;
         let margin = state.margin(&self.config);
         let live = newest + count * 2;
         loop {
             let due = state.usual_arrival(expect, chunk_time) + margin;
             if due > now || expect > live {
-                state.expect = Some(expect);
+                state.expect.set(expect);
                 return due.max(now + WATCH_MIN);
             }
             if !self.window.has(Seq(expect)) && !self.window.is_past(Seq(expect)) {

@@ -8,6 +8,8 @@ use crate::sim::network::key_of;
 
 /// Happenings whose memory is asked for at once.
 const AHEAD: usize = 8;
+/// They happen within about this long.
+const SOON_US: u64 = 256;
 
 impl World {
     /// Looks ahead when all that it saw the last time has happened.
@@ -18,11 +20,12 @@ impl World {
         self.ahead = self.ahead.saturating_sub(1);
     }
 
-    /// Reads from all that the next happenings will look at, and says how many they are.
+    /// Reads from all that the next happenings will look at, and says how many they are. Nothing depends on what a step reads
+    /// before the next one: what waited for it would hold up the reads behind it.
     fn look_ahead(&self) -> usize {
         let mut near = [(0, None, None); AHEAD];
         let (mut count, mut used, mut sum) = (0, 0, 0);
-        for (time, happening) in self.wheel.next_few(AHEAD) {
+        for happening in self.wheel.next_few(AHEAD) {
             count += 1;
             near[used] = match happening {
                 Happening::Deliver { to, from, message } => {
@@ -33,20 +36,32 @@ impl World {
                     };
                     (*to, Some(key_of(self.scenario.seed, *from)), chunk)
                 }
-                Happening::Timer { at } if self.alarms[*at as usize].due <= time => (*at, None, None),
+                // Of one that comes too soon nothing else is looked at.
+                Happening::Timer { at } if self.alarms[*at as usize].due <= self.now + SOON_US => (*at, None, None),
                 _ => continue,
             };
             let (at, ..) = near[used];
             used += 1;
-            sum ^= u64::from(self.nodes[at as usize].is_some()) ^ self.network.sites[at as usize].budget_bps;
+            sum ^= self.alarms[at as usize].due ^ self.network.sites[at as usize].budget_bps;
+            sum ^= u64::from(self.nodes[at as usize].is_some());
         }
-        let near = &near[..used];
-        for node in near.iter().filter_map(|(at, ..)| self.nodes[*at as usize].as_ref()) {
+        let nodes = near[..used].iter().filter_map(|(at, from, chunk)| {
+            let node = self.nodes[*at as usize].as_ref()?;
+            Some((node, *from, *chunk))
+        });
+        for (node, ..) in nodes.clone() {
             sum ^= node.mesh.touch() ^ node.touch();
         }
-        for (at, from, chunk) in near {
-            if let Some(node) = &self.nodes[*at as usize] {
-                sum ^= node.mesh.touch_lists(*from, *chunk) ^ node.debts.touch();
+        for (node, _, chunk) in nodes.clone() {
+            sum ^= node.mesh.touch_lists(chunk) ^ node.debts.touch();
+        }
+        for (node, from, chunk) in nodes.clone() {
+            sum ^= node.mesh.touch_neighbours(from, chunk);
+        }
+        for (node, _, chunk) in nodes {
+            let children = chunk.map(|chunk| node.mesh.touch_children(chunk));
+            for child in children.into_iter().flatten() {
+                sum ^= self.network.sites[node_of(&child) as usize].budget_bps;
             }
         }
         black_box(sum);
