@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::mesh::barren::Barren;
 use crate::mesh::bootstrap::Bootstrap;
 pub use crate::mesh::neighbour::{Child, Neighbour};
 use crate::mesh::record::{Key, PeerRecord, prefix};
@@ -73,6 +74,8 @@ pub struct Members {
     passive: Vec<Known>,
     dials: Vec<Dialling>,
     bootstrap: Bootstrap,
+    /// Who took us in and gave nothing; outlives the connection.
+    pub barren: Barren,
     /// The host's record, kept whatever happens to the connection: it is where a lost listener turns to.
     pub host: Option<Arc<PeerRecord>>,
     /// Who the host is, by the session.

@@ -8,6 +8,9 @@ use crate::mesh::standing::Allowance;
 use crate::mesh::wire::{Audience, Load};
 use crate::units::{Epoch, PeerId, Seq, Time};
 
+/// More than the round trip that an answer to a ping may take.
+const ANSWER: Duration = Duration::from_millis(60);
+
 /// One connection on this channel. In the order in which it is looked at, in lines of 64 bytes: a node has twenty of them, and a
 /// list that is walked for every chunk comes from far away in a process that holds many nodes.
 #[derive(Clone, Debug)]
@@ -26,8 +29,6 @@ pub struct Neighbour {
     pub greeted: bool,
     /// Pings without an answer.
     pub unanswered: u8,
-    /// Times it accepted us and fed us nothing, since its last chunk.
-    pub barren: u8,
     /// Messages that made no sense, and when the last one came (below).
     pub strikes: u8,
     pub load: Load,
@@ -73,6 +74,8 @@ const _: () = assert!(size_of::<Neighbour>() == 3 * 64, "three lines");
 /// What a parent keeps about a child.
 #[derive(Clone, Debug)]
 pub struct Child {
+    /// When it became one.
+    pub since: Time,
     pub acknowledged: Seq,
     pub below: Option<Audience>,
     /// When the stripes in `leaving` are taken back by force.
@@ -109,7 +112,6 @@ impl Neighbour {
             sent_bytes: 0,
             met: 0,
             unmet: 0,
-            barren: 0,
             excess_ms: 0,
             strikes: 0,
             struck: Time::ZERO,
@@ -145,6 +147,22 @@ impl Neighbour {
             return UNKNOWN;
         }
         Duration::from_micros(u64::from(self.rtt_us / 2))
+    }
+
+    /// How long an answer from it may take.
+    fn answer_time(&self) -> Duration {
+        let rtt_us = if self.rtt_us == 0 { 100_000 } else { self.rtt_us };
+        ANSWER + Duration::from_micros(u64::from(rtt_us) + u64::from(self.jitter_us) * 4)
+    }
+
+    /// Whether it has not answered the last ping in time, nor said anything else since.
+    pub fn is_overdue(&self, now: Time) -> bool {
+        self.unanswered > 0 && now.since(self.pinged) > self.answer_time()
+    }
+
+    /// Whether nothing should be asked of it: it does not answer.
+    pub fn is_mute(&self, now: Time) -> bool {
+        self.unanswered > 1 || self.is_overdue(now)
     }
 
     /// Takes in a measured round trip.

@@ -18,11 +18,13 @@ pub struct StripeState {
     pub deviation_us: u32,
     /// Later chunks on other stripes since the last fresh one from the parent.
     pub outrun: u8,
+    /// Whether the parent has pushed anything.
+    pub proven: bool,
     /// Why a better place is looked for.
     pub unrest: Unrest,
     /// Last fresh chunk from the parent.
     pub pushed: Time,
-    /// When the parent was taken.
+    /// When the parent was taken, or its way to the host changed.
     pub since: Time,
     /// Next number not accounted for: received or asked for.
     pub expect: Expect,
@@ -34,6 +36,8 @@ pub struct StripeState {
     pub turn: Time,
     /// Accepted us, and has not pushed its first chunk yet; the old parent is kept until then.
     pub candidate: Option<Candidate>,
+    /// The way to the host while the parent is silent, should it only be slow.
+    pub silenced: Option<Path>,
     /// The parent said that it is looking for a parent itself.
     pub parent_lost_at: Option<Time>,
 
@@ -91,6 +95,8 @@ pub struct Candidate {
     pub until: Time,
 }
 
+/// Added to KT: how long a new parent may be silent before its first chunk. Most who wait longer wait for one who never gives.
+const TRIAL: Duration = Duration::from_millis(210);
 /// After a new parent was taken.
 const SETTLING: Duration = Duration::from_secs(1);
 /// Those who refused that are remembered in one stripe.
@@ -120,12 +126,8 @@ impl StripeState {
         } else {
             round * 2 + config.silence
         };
-        base + config.silence_per_hop * self.depth() as u32
-    }
-
-    /// Whether the parent pushes as it should.
-    pub fn is_flowing(&self, config: &Config, round: Duration, now: Time) -> bool {
-        self.parent.is_some() && now.since(self.pushed.max(self.since)) <= self.patience(config, round)
+        let usual = base + config.silence_per_hop * self.depth() as u32;
+        if self.proven { usual } else { usual.min(round + TRIAL) }
     }
 
     /// A chunk of this stripe came from its parent.

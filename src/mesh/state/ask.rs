@@ -105,9 +105,11 @@ impl Mesh {
             let own = u32::from(parent == Some(n.key)) * 20;
             let poor = u32::from(n.load.free == 0 && n.feeds == 0) * 2;
             let again = u32::from(want.has_asked(n.key)) * 80;
-            kind + poor + slow + silent + unmet + own + again
+            // Who takes others in and gives them nothing answers no want.
+            let barren = u32::from(self.members.barren.times(n.key)) * 4;
+            barren + kind + poor + slow + silent + unmet + own + again
         };
-        let can = |n: &Neighbour| n.record.is_some() && n.slots() > 0 && n.fed & bit(stripe) == 0 && n.unanswered < 2;
+        let can = |n: &Neighbour| n.record.is_some() && n.slots() > 0 && n.fed & bit(stripe) == 0 && !n.is_mute(now);
         let start = self.rng.below(4) as u32;
         self.members
             .list

@@ -132,13 +132,17 @@ impl Mesh {
         if is_busy || is_pressed && attach.need == Need::Better {
             return Err(Reason::Full);
         }
+        if !interior && self.is_kept(stripe, now) {
+            return Err(Reason::Full);
+        }
         if self.has_room(stripe, attach.need) {
             return Ok(None);
         }
-        if is_pressed {
+        // One who could pass the stripe on and finds nobody else comes first even then, or trees full of others stay as they are.
+        if is_pressed && !(interior && attach.need == Need::Orphan) {
             return Err(Reason::Full);
         }
-        let victim = self.victim(at, stripe, if interior { attach.slots } else { 0 }, now);
+        let victim = self.victim(at, stripe, if interior { attach.slots } else { 0 }, attach.need, now);
         victim.map(Some).ok_or(Reason::Full)
     }
 
@@ -165,7 +169,7 @@ impl Mesh {
     }
 
     /// The child that has to make room: a guest from a foreign stripe, or a leaf where an interior node could stand.
-    fn victim(&self, at: usize, stripe: u8, slots: u8, now: Time) -> Option<usize> {
+    fn victim(&self, at: usize, stripe: u8, slots: u8, need: Need, now: Time) -> Option<usize> {
         if now.since(self.redirected) < REDIRECT_PAUSE && !self.bears_overlap() {
             return None;
         }
@@ -188,14 +192,17 @@ impl Mesh {
         }
         let rank = |n: &crate::mesh::member::Neighbour| {
             let interior = n.key.home(stripes) == stripe;
-            if interior { n.slots() } else { 0 }
+            let idle = self.is_source && self.is_idle_root(n, stripe, now);
+            if interior && !idle { n.slots() } else { 0 }
         };
         let children = self.members.list.iter().enumerate();
         let (victim, weakest) = children
             .filter(|(other, n)| n.fed & bit(stripe) != 0 && *other != at)
             .map(|(other, n)| (other, rank(n)))
             .min_by_key(|(_, rank)| *rank)?;
-        outranks(slots, weakest).then_some(victim)
+        outranks(slots, weakest)
+            .then_some(victim)
+            .or_else(|| self.oldest_child(at, stripe, need, now))
     }
 
     /// Asks a child to make room for the one that has just come; its stripe is taken back if it does not.
@@ -209,7 +216,9 @@ impl Mesh {
         };
         neighbour.leaving |= bit(lost);
         // Where two links in place of one are more than the budget bears, the one who goes must make haste.
-        let grace = if self.bears_overlap() {
+        // Who passes nothing on at the host must make haste, too: a whole stripe may wait for the place.
+        let is_idle = self.is_source && self.is_idle_root(&self.members.list[victim], lost, now);
+        let grace = if self.bears_overlap() && !is_idle {
             self.config.redirect_grace
         } else {
             SHORT_GRACE
@@ -251,6 +260,7 @@ impl Mesh {
         neighbour.leaving &= !bit(stripe);
         neighbour.child.get_or_insert_with(|| {
             Box::new(Child {
+                since: now,
                 acknowledged: Seq(0),
                 below: None,
                 leave_by: now,

@@ -18,9 +18,6 @@ const HOME_BONUS_MS: u32 = 150;
 const LOOK_HOME: usize = 3;
 const LOOK_OTHER: usize = 8;
 
-/// Times somebody may take us in and give nothing before it is not asked any more.
-const BARREN_MAX: u8 = 2;
-
 impl Mesh {
     /// The neighbour that would feed a stripe best, as far as it says and we have measured.
     pub(super) fn best_candidate(&self, stripe: u8, need: Need, now: Time) -> Option<usize> {
@@ -30,8 +27,8 @@ impl Mesh {
                 && n.slots() > 0
                 && state.parent != Some(n.key)
                 && n.fed & bit(stripe) == 0
-                && n.unanswered < 2
-                && n.barren < BARREN_MAX
+                && !n.is_mute(now)
+                && !self.members.barren.is_shunned(n.key, now)
                 && !state.has_asked(n.key)
                 && !state.avoids(n.key, now)
                 && self.is_worth_asking(n, bit(stripe), now)
@@ -112,7 +109,7 @@ impl Mesh {
         // After a probe, those who answered come before those who did not.
         let is_mute = now.since(self.probed) < self.config.lag_cooldown && n.heard < self.probed;
         let class = if is_mute { class + 4 } else { class };
-        let class = class + n.barren.min(8) * 8;
+        let class = class + self.members.barren.times(n.key) * 8;
         let cost = if class == 0 {
             Mesh::promise_ms(n)
         } else {

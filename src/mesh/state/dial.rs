@@ -32,7 +32,11 @@ impl Mesh {
 
     pub(super) fn dial(&mut self, record: &Arc<PeerRecord>, now: Time) -> bool {
         let peer = record.peer;
-        if peer == self.me || self.members.is_near(&peer) || self.standing.is_banned(&peer, now) {
+        if peer == self.me
+            || self.members.barren.is_shunned(Key::of(&peer), now)
+            || self.members.is_near(&peer)
+            || self.standing.is_banned(&peer, now)
+        {
             return false;
         }
         if !self.dial_allowance.take(1.0, now) || !self.members.start_dial(Some(peer), &record.addrs, now) {
@@ -49,9 +53,9 @@ impl Mesh {
     /// Dials somebody new for a stripe: at home in it by preference, and the host when nothing else is left.
     pub(super) fn dial_for(&mut self, stripe: u8, need: Need, now: Time) {
         let count = self.stripe_count();
-        let found = self
-            .members
-            .candidates(&mut self.rng, |record| record.slots > 0 && !record.addrs.is_empty());
+        let found = self.members.candidates(&mut self.rng, |record| {
+            record.slots > 0 && !record.addrs.is_empty() && !self.members.barren.is_shunned(Key::of(&record.peer), now)
+        });
         // When nobody has a stripe any more, all its roots are gone: some strong ones turn to the host.
         let is_rootless =
             need == Need::Orphan && self.home() == stripe && self.rng.chance(ROOTLESS_CHANCE * f64::from(self.slots));

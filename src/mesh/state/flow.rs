@@ -257,7 +257,6 @@ impl Mesh {
     fn note_push(&mut self, at: usize, seq: Seq, fresh: bool, now: Time) {
         let neighbour = &mut self.members.list[at];
         neighbour.progress = neighbour.progress.max(seq);
-        neighbour.barren = 0;
         let key = neighbour.key;
         let chunk_time = self.chunk_time();
         let stripe = seq.stripe(self.stripe_count()).0;
@@ -266,6 +265,10 @@ impl Mesh {
             self.promote(stripe, now);
         }
         let is_parent = self.stripes[usize::from(stripe)].parent == Some(key);
+        if is_parent && !self.stripes[usize::from(stripe)].proven {
+            self.stripes[usize::from(stripe)].proven = true;
+            self.members.barren.clear(key);
+        }
         let state = &mut self.stripes[usize::from(stripe)];
         if is_parent && (fresh || state.pushed < state.since) {
             // A burst brings the past: only what is new tells how the stripe flows.
@@ -276,6 +279,12 @@ impl Mesh {
             };
             if is_newest {
                 state.on_push(seq, chunk_time, now);
+                if let Some(path) = state.silenced.take() {
+                    // It was only slow; to look elsewhere would upset all who hang below.
+                    state.path = Some(path);
+                    state.lost = None;
+                    self.announce_path(stripe, now);
+                }
             } else {
                 state.pushed = now;
             }
@@ -356,9 +365,10 @@ impl Mesh {
         if self.is_source || self.phase != Phase::Running {
             self.watch_due = now + chunk_time.max(WATCH_MIN);
             self.timers.set(Timer::Watch, self.watch_due);
+            self.suspect_children(now);
             return self.check_roots(now);
         }
-        let mut next = now + Duration::from_millis(500);
+        let mut next = self.suspect_parents(now).min(self.suspect_children(now));
         for stripe in 0..session.stripes {
             next = next.min(self.want_overdue(stripe, now));
             next = next.min(self.judge_parent(stripe, now));

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Mesh;
-use crate::mesh::record::Key;
 use crate::mesh::stripe::Unrest;
 use crate::units::Time;
 
@@ -13,29 +12,27 @@ impl Mesh {
         let round = self.round();
         let config = Arc::clone(&self.config);
         let best = self.best_offset().0;
-        let state = &mut self.stripes[usize::from(stripe)];
-        if state.parent.is_none() {
+        if self.stripes[usize::from(stripe)].parent.is_none() {
             return now + config.attach_timeout;
         }
-        let patience = state.patience(&config, round);
-        let silent_at = state.pushed.max(state.since) + patience;
+        let silent_at = self.silent_at(stripe);
+        let is_gone = self.is_parent_gone(stripe, now);
+        let state = &mut self.stripes[usize::from(stripe)];
         let probe_at = state.pushed.max(state.since) + round * 2 - config.repair_margin / 3;
         if probe_at <= now {
             self.probe(now);
         }
         let state = &mut self.stripes[usize::from(stripe)];
-        if silent_at <= now {
+        if silent_at <= now || is_gone {
             let waits = state.parent_lost_at.is_some_and(|at| now.since(at) < config.patience);
-            let barren = state
-                .parent
-                .filter(|_| state.pushed < state.since && state.path.is_some());
+            let barren = state.parent.filter(|_| !state.proven && state.path.is_some());
             if state.path.is_some() {
-                state.path = None;
+                state.silenced = state.path.take();
                 state.lost.get_or_insert(now);
                 self.announce_path(stripe, now);
             }
             if let Some(key) = barren {
-                self.note_barren(key);
+                self.members.barren.note(key, now);
             }
             if !waits {
                 self.seek_stripe(stripe, now);
@@ -59,14 +56,6 @@ impl Mesh {
             self.seek_stripe(stripe, now);
         }
         if probe_at > now { probe_at } else { silent_at }
-    }
-
-    /// A neighbour took us in and gave nothing: it is asked last from now on.
-    pub(super) fn note_barren(&mut self, key: Key) {
-        if let Some(at) = self.members.by_key(key) {
-            let neighbour = &mut self.members.list[at];
-            neighbour.barren = neighbour.barren.saturating_add(1);
-        }
     }
 
     /// Asks all who have been silent whether they are there, and have room: a parent is about to be given up.

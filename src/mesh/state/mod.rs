@@ -15,6 +15,7 @@ mod report;
 mod rig;
 mod rise;
 mod seek;
+mod suspect;
 #[cfg(test)]
 mod tests;
 mod touch;
@@ -95,6 +96,10 @@ pub struct Mesh {
     next_seq: u64,
     /// When a fresh chunk last came from anybody.
     fresh_at: Time,
+    /// When anybody last said anything.
+    spoken_at: Time,
+    /// When a child's report may be overdue.
+    children_due: Time,
     shuffled: Time,
     /// Whether nothing came for long, and nobody has been told yet that it does again; when one who starves dials again.
     has_starved: bool,
@@ -217,6 +222,8 @@ impl Mesh {
             load: Load::default(),
             next_seq: 0,
             fresh_at: Time::ZERO,
+            spoken_at: now,
+            children_due: now,
             audience_at: now,
             told_silent: false,
         }
@@ -311,6 +318,7 @@ impl Mesh {
         neighbour.received_bytes += len;
         neighbour.heard = now;
         neighbour.unanswered = 0;
+        self.spoken_at = now;
         match neighbour
             .allowance
             .count(kind(&message), weight(&message), chunk_limit, now)

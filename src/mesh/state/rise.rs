@@ -1,22 +1,31 @@
 //! Strong nodes rise towards the host, and the host keeps its roots: that is what keeps the trees shallow.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Mesh, Phase, bit, stripes_of};
 use crate::mesh::Delivery;
+use crate::mesh::member::Neighbour;
 use crate::mesh::record::{Key, PeerRecord};
 use crate::mesh::stripe::Unrest;
 use crate::mesh::wire::{Message, Need};
 use crate::units::{Stripe, Time};
 
+/// A root that has hardly any children after this long is idle, if another one has at least so many.
+const ROOT_SETTLES: Duration = Duration::from_secs(8);
+const BUSY_ROOT: usize = 8;
+/// Between two turns in which an old child makes room for one who finds no other.
+const TURN_PAUSE: Duration = Duration::from_secs(1);
+
 impl Mesh {
     /// How strong a child is in our home stripe: its child links there, zero for one that passes nothing on; `None` for those
     /// who are no children, or about to go.
-    pub(super) fn strength(&self, n: &crate::mesh::member::Neighbour) -> Option<u8> {
+    pub(super) fn strength(&self, n: &Neighbour, now: Time) -> Option<u8> {
         let fed = n.fed & !n.leaving;
         let count = self.stripe_count().max(1);
         let ours = if self.is_source { fed } else { fed & bit(self.home()) };
-        let interior = ours & bit(n.key.home(count)) != 0;
+        let home = n.key.home(count);
+        let interior = ours & bit(home) != 0 && !(self.is_source && self.is_idle_root(n, home, now));
         (ours != 0).then_some(if interior { n.slots() } else { 0 })
     }
 
@@ -44,7 +53,7 @@ impl Mesh {
         let takes = |slots: u8| slots > 0 && (free || outranks(slots, weakest));
         let children = self.members.list.iter().enumerate();
         let best = children
-            .filter_map(|(at, n)| Some((self.strength(n).filter(|slots| takes(*slots))?, at)))
+            .filter_map(|(at, n)| Some((self.strength(n, now).filter(|slots| takes(*slots))?, at)))
             .max();
         if let Some((_, at)) = best {
             let stripe = Stripe(stripe);
@@ -60,9 +69,9 @@ impl Mesh {
         }
         let count = self.stripe_count();
         for stripe in stripes_of(stripes & self.all_stripes()) {
-            let free = usize::from(self.slots / count.max(1)).saturating_sub(self.children_in(stripe));
-            let able = |n: &crate::mesh::member::Neighbour| {
-                n.key.home(count) == stripe && n.fed & bit(stripe) == 0 && n.slots() > 0 && n.unanswered < 2
+            let free = self.open_roots(stripe, now);
+            let able = |n: &Neighbour| {
+                n.key.home(count) == stripe && n.fed & bit(stripe) == 0 && n.slots() > 0 && !n.is_mute(now)
             };
             let neighbours = self.members.list.iter().enumerate();
             let mut able: Vec<(u8, usize)> = neighbours
@@ -83,6 +92,60 @@ impl Mesh {
         }
     }
 
+    /// Places of a stripe at the host for somebody who passes it on: those that are free, and those of children who do not. (After a
+    /// crash of half the audience strangers took all four, and for ten seconds nobody below could hang anywhere.)
+    fn open_roots(&self, stripe: u8, now: Time) -> usize {
+        let count = self.stripe_count().max(1);
+        let free = usize::from(self.slots / count).saturating_sub(self.children_in(stripe));
+        free + self.idle_roots(stripe, now)
+    }
+
+    fn idle_roots(&self, stripe: u8, now: Time) -> usize {
+        let roots = self.members.list.iter();
+        roots.filter(|n| self.is_idle_root(n, stripe, now)).count()
+    }
+
+    /// Whether a child of the host passes a stripe on to nobody, or after a while to hardly anybody while another one has many:
+    /// roots that take and do not give have no children for long.
+    pub(super) fn is_idle_root(&self, n: &Neighbour, stripe: u8, now: Time) -> bool {
+        let is_root = |n: &Neighbour| n.fed & !n.leaving & bit(stripe) != 0;
+        let used = |n: &Neighbour| usize::from(n.slots().saturating_sub(n.load.free));
+        if !is_root(n) || !self.is_interior(n, stripe) {
+            return is_root(n);
+        }
+        let most = self.members.list.iter().filter(|n| is_root(n)).map(used).max();
+        let most = most.filter(|most| *most >= BUSY_ROOT).unwrap_or(0);
+        let settled = n
+            .child
+            .as_ref()
+            .is_some_and(|child| now.since(child.since) > ROOT_SETTLES);
+        settled && used(n) * 4 < most
+    }
+
+    fn is_interior(&self, n: &Neighbour, stripe: u8) -> bool {
+        n.key.home(self.stripe_count().max(1)) == stripe && n.slots() > 0
+    }
+
+    /// Whether what is left of the places of a stripe at the host is kept for one who passes it on and has none yet: half of them may
+    /// go to others.
+    pub(super) fn is_kept(&self, stripe: u8, now: Time) -> bool {
+        let places = usize::from(self.slots / self.stripe_count().max(1));
+        let waits = |n: &Neighbour| self.is_interior(n, stripe) && n.fed & bit(stripe) == 0 && !n.is_mute(now);
+        self.is_source && self.idle_roots(stripe, now) * 2 >= places && self.members.list.iter().any(waits)
+    }
+
+    /// The oldest child in a stripe, when one who could pass it on finds nobody else to feed it: children that take and do not give
+    /// may be all there are. An honest one goes on below the newcomer, and nobody has to be believed.
+    pub(super) fn oldest_child(&self, at: usize, stripe: u8, need: Need, now: Time) -> Option<usize> {
+        if need != Need::Orphan || now.since(self.redirected) < TURN_PAUSE {
+            return None;
+        }
+        let children = self.members.list.iter().enumerate();
+        let children = children.filter(|(other, n)| n.fed & !n.leaving & bit(stripe) != 0 && *other != at);
+        let oldest = children.min_by_key(|(_, n)| n.child.as_ref().map(|child| child.since));
+        oldest.map(|(child, _)| child)
+    }
+
     /// A host looks at its roots often: the whole of a stripe hangs on a few of them.
     pub(super) fn check_roots(&mut self, now: Time) {
         if !self.is_source || now.since(self.probed) < self.config.attach_timeout {
@@ -90,7 +153,7 @@ impl Mesh {
         }
         self.probed = now;
         self.check_children(now);
-        let open = (0..self.stripe_count()).filter(|stripe| self.has_room(*stripe, Need::Orphan));
+        let open = (0..self.stripe_count()).filter(|stripe| self.open_roots(*stripe, now) > 0);
         let open = open.fold(0, |mask, stripe| mask | bit(stripe));
         self.offer_roots(open, now);
     }

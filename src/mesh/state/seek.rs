@@ -30,13 +30,19 @@ impl Mesh {
         if state.parent.is_none() {
             return Some(Need::Orphan);
         }
-        if state.path.is_none() || !state.is_flowing(&self.config, self.round(), now) {
+        if state.path.is_none() || now > self.silent_at(stripe) {
             let waits = state
                 .parent_lost_at
                 .is_some_and(|at| now.since(at) < self.config.patience);
             return (!waits).then_some(Need::Orphan);
         }
         (state.unrest != Unrest::Calm && now.since(state.moved) > self.config.lag_cooldown).then_some(Need::Better)
+    }
+
+    /// When the parent of a stripe counts as silent.
+    pub(super) fn silent_at(&self, stripe: u8) -> Time {
+        let state = &self.stripes[usize::from(stripe)];
+        state.pushed.max(state.since) + state.patience(&self.config, self.round())
     }
 
     /// Looks for parents wherever they are needed, and for a first neighbour when there is none.
@@ -115,7 +121,7 @@ impl Mesh {
         }
         if let Some(candidate) = state.candidate.take_if(|candidate| candidate.until <= now) {
             state.shun(candidate.key, now + backoff, now);
-            self.note_barren(candidate.key);
+            self.members.barren.note(candidate.key, now);
             if let Some(at) = self.members.by_key(candidate.key) {
                 self.members.list[at].feeds &= !bit(stripe);
                 self.send(at, Message::Detach { stripes: bit(stripe) }, Delivery::Reliable, now);
@@ -185,7 +191,8 @@ impl Mesh {
             let state = &self.stripes[usize::from(stripe)];
             let max = if need == Need::Better { 1 } else { ASKED_MAX };
             let pressed = need != Need::Better || state.unrest == Unrest::Sent;
-            let worth = self.is_worth_asking(&self.members.list[at], bit(stripe), now);
+            let worth = self.is_worth_asking(&self.members.list[at], bit(stripe), now)
+                && !self.members.barren.is_shunned(key, now);
             if worth && state.asked.len() < max && !state.avoids(key, now) && !state.has_asked(key) && pressed {
                 self.ask_one(at, bit(stripe), need, now);
             }
@@ -234,6 +241,8 @@ impl Mesh {
         let old = state.parent.replace(candidate.key);
         let gap = state.lost.take().map_or(Duration::ZERO, |_| now.since(state.pushed));
         state.since = now;
+        state.proven = false;
+        state.silenced = None;
         state.moved = now;
         state.unrest = Unrest::Calm;
         state.parent_lost_at = None;
@@ -360,6 +369,7 @@ impl Mesh {
         if path.is_empty() {
             state.parent_lost_at.get_or_insert(now);
             state.path = None;
+            state.silenced = None;
             state.lost.get_or_insert(now);
             return self.announce_path(stripe.0, now);
         }
@@ -369,6 +379,7 @@ impl Mesh {
         }
         state.parent_lost_at = None;
         state.lost = None;
+        state.silenced = None;
         state.path = Some(Arc::from(own));
         // The new way may be slower than the old one: patience begins again.
         state.since = now;
@@ -388,6 +399,7 @@ impl Mesh {
             return;
         }
         state.parent = None;
+        state.silenced = None;
         state.left = peer.map(Box::new).or(state.left.take());
         state.parent_lost_at = None;
         state.lost.get_or_insert(now);

@@ -13,6 +13,8 @@ use crate::units::Time;
 
 /// Pings without an answer after which a neighbour is given up.
 const UNANSWERED_MAX: u8 = 3;
+/// ...and has been silent for so long.
+const SILENT_MIN: Duration = Duration::from_secs(3);
 /// How often the audience figures travel down.
 const AUDIENCE_EVERY: Duration = Duration::from_secs(3);
 /// A connection that never said hello is ended.
@@ -53,7 +55,7 @@ impl Mesh {
             .members
             .list
             .iter()
-            .filter_map(|n| self.strength(n))
+            .filter_map(|n| self.strength(n, now))
             .min()
             .unwrap_or(u8::MAX);
         let (fed, lag_ms) = if self.is_source {
@@ -178,7 +180,8 @@ impl Mesh {
         for at in 0..self.members.list.len() {
             let neighbour = &self.members.list[at];
             let mute = neighbour.record.is_none() && now.since(neighbour.since) > HELLO_TIMEOUT;
-            if mute || neighbour.unanswered >= UNANSWERED_MAX {
+            let silent = now.since(neighbour.heard) > SILENT_MIN;
+            if mute || neighbour.unanswered >= UNANSWERED_MAX && silent {
                 gone.push(neighbour.peer);
             } else if now.since(neighbour.pinged.max(neighbour.asked)) >= self.ping_interval(at) {
                 self.ping(at, now);
@@ -218,7 +221,8 @@ impl Mesh {
         self.members.list[at].load = load;
         self.members.list[at].asked = now;
         self.take_relief(load, now);
-        if self.is_pressed(HARD_PRESSED, now) {
+        // Parents and children would take one that does not answer for gone.
+        if self.members.list[at].is_spare() && self.is_pressed(HARD_PRESSED, now) {
             return;
         }
         let load = self.load;

@@ -1,0 +1,107 @@
+//! Whether those who should have spoken are still there: they are asked, and who does not answer is gone. Silence alone is slower,
+//! and takes the one who only waits for its own parent for one that has died.
+
+use std::time::Duration;
+
+use super::{Mesh, Phase};
+use crate::mesh::record::Key;
+use crate::mesh::stripe::StripeState;
+use crate::units::Time;
+
+/// Between two pings of one that should have spoken: either may be lost.
+const PING_AGAIN: Duration = Duration::from_millis(50);
+/// Stripes that must be overdue at once before their parents are asked. One alone is a lost chunk more often than a lost parent,
+/// and repairs bridge it.
+const OVERDUE_MIN: usize = 2;
+/// A report may be so late before its child is asked.
+const REPORT_MARGIN: Duration = Duration::from_millis(100);
+/// Between two looks, at least and at most.
+const LOOK_MIN: Duration = Duration::from_millis(20);
+const LOOK_MAX: Duration = Duration::from_millis(500);
+
+impl Mesh {
+    /// Asks the parents of overdue stripes whether they are there, and everybody else who has been silent: soon a new parent may be
+    /// wanted. Says when to look again.
+    pub(super) fn suspect_parents(&mut self, now: Time) -> Time {
+        let round = self.round();
+        let overdue = |state: &&StripeState| {
+            let due = state.pushed.max(state.since) + round + state.margin(&self.config);
+            state.parent.is_some() && state.path.is_some() && due < now
+        };
+        let mut next = now + LOOK_MAX;
+        if self.stripes.iter().filter(overdue).count() < OVERDUE_MIN {
+            return next;
+        }
+        let parents: Vec<Key> = self
+            .stripes
+            .iter()
+            .filter(overdue)
+            .filter_map(|state| state.parent)
+            .collect();
+        for key in parents {
+            if let Some(at) = self.members.by_key(key) {
+                next = next.min(self.suspect(at, now));
+            }
+        }
+        self.probe(now);
+        next
+    }
+
+    /// Asks children whose report is overdue whether they are there, and takes the slots of those who are not. Says when to look
+    /// again.
+    pub(super) fn suspect_children(&mut self, now: Time) -> Time {
+        if now < self.children_due || self.phase != Phase::Running {
+            return self.children_due.max(now + LOOK_MIN);
+        }
+        // A report travels with a chunk: with every second one to the host.
+        let round = self.round();
+        let rounds = if self.is_source {
+            2
+        } else {
+            self.report_span().as_micros().div_ceil(round.as_micros().max(1)) as u32
+        };
+        let limit = round * rounds + REPORT_MARGIN;
+        let mut due = now + limit;
+        for at in 0..self.members.list.len() {
+            let neighbour = &self.members.list[at];
+            if neighbour.fed == 0 {
+                continue;
+            }
+            let late_at = neighbour.alive.max(neighbour.heard) + limit;
+            if late_at > now {
+                due = due.min(late_at);
+            } else if self.is_gone(at, now) {
+                let fed = neighbour.fed;
+                self.cut(at, fed, now);
+            } else {
+                due = due.min(self.suspect(at, now));
+            }
+        }
+        self.children_due = due.max(now + LOOK_MIN);
+        self.children_due
+    }
+
+    /// Whether the parent of a stripe is gone for sure.
+    pub(super) fn is_parent_gone(&self, stripe: u8, now: Time) -> bool {
+        let state = &self.stripes[usize::from(stripe)];
+        let parent = state.parent.filter(|_| state.path.is_some());
+        let at = parent.and_then(|key| self.members.by_key(key));
+        at.is_some_and(|at| self.is_gone(at, now))
+    }
+
+    /// Pings one that should have spoken, twice; says when to look again.
+    fn suspect(&mut self, at: usize, now: Time) -> Time {
+        let neighbour = &self.members.list[at];
+        let again = neighbour.unanswered == 1 && now.since(neighbour.pinged) >= PING_AGAIN;
+        if neighbour.unanswered == 0 || again {
+            self.ping(at, now);
+        }
+        now + PING_AGAIN
+    }
+
+    /// Whether one has answered none of two pings while others were heard: when nobody is, it is our own line that is down.
+    fn is_gone(&self, at: usize, now: Time) -> bool {
+        let neighbour = &self.members.list[at];
+        neighbour.unanswered > 1 && neighbour.is_overdue(now) && self.spoken_at > neighbour.pinged
+    }
+}
