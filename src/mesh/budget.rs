@@ -76,11 +76,6 @@ impl Upload {
         }
     }
 
-    /// Reads from each part, for [`Mesh::touch`](crate::mesh::Mesh::touch).
-    pub(super) fn touch(&self) -> u64 {
-        u64::from(self.extra[0] ^ self.total[0] ^ self.total[15]) ^ self.at
-    }
-
     fn turn(&mut self, now: Time) {
         let at = now.0 / self.part_us;
         let passed = at.saturating_sub(self.at).min(PARTS);

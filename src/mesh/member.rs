@@ -94,11 +94,6 @@ impl Members {
         self.keys.iter().position(|other| *other == key)
     }
 
-    /// Reads the short names, for [`Mesh::touch`](crate::mesh::Mesh::touch).
-    pub(super) fn touch(&self) -> u64 {
-        self.keys.iter().step_by(16).fold(0, |sum, key| sum ^ u64::from(key.0))
-    }
-
     /// Adds a connection; `None` when there are too many, or too many of its network, or one of its short name.
     pub fn add(&mut self, peer: PeerId, remote: SocketAddr, dialled: bool, max: usize, now: Time) -> Option<usize> {
         for dial in &mut self.dials {

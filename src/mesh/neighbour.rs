@@ -120,11 +120,6 @@ impl Neighbour {
         }
     }
 
-    /// Reads from the lines that every message looks at, for [`Mesh::touch`](crate::mesh::Mesh::touch).
-    pub(super) fn touch(&self) -> u64 {
-        self.heard.0 ^ self.received_bytes
-    }
-
     /// Neither feeds us nor is fed by us.
     pub fn is_spare(&self) -> bool {
         self.feeds == 0 && self.fed == 0

@@ -70,21 +70,6 @@ impl Playback {
         };
     }
 
-    /// The next chunk whose deadline has not passed.
-    pub(super) fn next(&self) -> Seq {
-        Seq(self.next.unwrap_or(0))
-    }
-
-    /// Reads from each part, for [`Mesh::touch`](crate::mesh::Mesh::touch).
-    pub(super) fn touch(&self) -> u64 {
-        self.by_stripe.len() as u64 ^ self.source_us as u64 ^ self.due ^ u64::from(self.ages)
-    }
-
-    /// Reads what the stripes tell.
-    pub(super) fn touch_stripes(&self) -> u64 {
-        self.by_stripe.first().map_or(0, |known| *known as u64)
-    }
-
     fn sample(&mut self, stripe: u8, sample: i64) {
         let at = usize::from(stripe);
         if self.by_stripe.len() <= at {

@@ -103,16 +103,6 @@ const SETTLING: Duration = Duration::from_secs(1);
 const AVOID_MAX: usize = 12;
 
 impl StripeState {
-    /// Reads what every chunk looks at, for [`Mesh::touch`](crate::mesh::Mesh::touch).
-    pub(super) fn touch(&self) -> u64 {
-        self.offset_us as u64
-    }
-
-    /// Reads what a chunk of this stripe looks at as well.
-    pub(super) fn touch_own(&self) -> u64 {
-        self.turn.0
-    }
-
     /// Hops from the host to this node.
     pub fn depth(&self) -> usize {
         self.path.as_ref().map_or(0, |path| path.len().saturating_sub(1))

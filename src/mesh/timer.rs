@@ -60,11 +60,6 @@ impl Timers {
         (*at != NEVER).then_some((*at, timer))
     }
 
-    /// Reads from it, for [`Mesh::touch`](crate::mesh::Mesh::touch).
-    pub(super) fn touch(&self) -> u64 {
-        self.0[0].0
-    }
-
     /// Takes a timer that is due at `now`, if any.
     pub fn take_due(&mut self, now: Time) -> Option<Timer> {
         let (at, timer) = self.next()?;

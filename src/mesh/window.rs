@@ -55,11 +55,6 @@ impl Window {
         seq < self.oldest()
     }
 
-    /// Reads the place of a chunk, for [`Mesh::touch`](crate::mesh::Mesh::touch).
-    pub(super) fn touch(&self, seq: Seq) -> u64 {
-        u64::from(self.ring.get(self.slot(seq)).is_some_and(Option::is_some))
-    }
-
     fn slot(&self, seq: Seq) -> usize {
         (seq.0 % self.ring.len().max(1) as u64) as usize
     }

@@ -25,11 +25,6 @@ struct Debt {
 pub struct Debts(Vec<Debt>);
 
 impl Debts {
-    /// Reads from the first ones, before they are needed.
-    pub fn touch(&self) -> u64 {
-        self.0.iter().step_by(4).take(2).fold(0, |sum, debt| sum ^ debt.due)
-    }
-
     /// A packet came; returns the bytes of acknowledgements that had to travel alone.
     pub fn received(&mut self, from: u32, now: u64) -> u64 {
         let due = now + DELAY_US;

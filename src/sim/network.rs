@@ -221,7 +221,7 @@ pub fn peer_id(seed: u64, node: u32) -> PeerId {
 }
 
 /// The short name of a node.
-pub fn key_of(seed: u64, node: u32) -> Key {
+fn key_of(seed: u64, node: u32) -> Key {
     Key(mix(seed ^ mix(u64::from(node))) as u32)
 }
 

@@ -55,10 +55,6 @@ impl<T> Bucket<T> {
         (self.full.len() * BLOCK + self.last.len() - 1) as u32
     }
 
-    fn block(&self, at: usize) -> &Block<T> {
-        self.full.get(at).unwrap_or(&self.last)
-    }
-
     fn take(&mut self, place: u32) -> Option<(u64, T)> {
         let (block, at) = (place as usize / BLOCK, place as usize % BLOCK);
         self.full.get_mut(block).unwrap_or(&mut self.last)[at].take()
@@ -106,15 +102,6 @@ impl<T> Wheel<T> {
         let (_, place) = self.order.pop_if(|(time, _)| *time < until)?;
         self.len -= 1;
         self.open.take(place)
-    }
-
-    /// What happens next in the open bucket, the first first.
-    pub fn next_few(&self, count: usize) -> impl Iterator<Item = &T> {
-        let next = self.order.iter().rev().take(count);
-        next.filter_map(|(_, place)| {
-            let what = &self.open.block(*place as usize / BLOCK)[*place as usize % BLOCK];
-            Some(&what.as_ref()?.1)
-        })
     }
 
     fn turn(&mut self) {

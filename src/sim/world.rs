@@ -1,6 +1,5 @@
 //! Virtual time: nodes, what happens to them, and the loop that lets it happen. The nodes are the product's own `Mesh`.
 
-mod ahead;
 mod faults;
 mod hearing;
 mod people;
@@ -177,8 +176,6 @@ pub struct World {
     pub events: u64,
     pub hash: u64,
     outputs: VecDeque<Output>,
-    /// Happenings until the next look ahead.
-    ahead: usize,
     host_died: bool,
 }
 
@@ -223,7 +220,6 @@ impl World {
             events: 0,
             hash: 0,
             outputs: VecDeque::with_capacity(256),
-            ahead: 0,
             host_died: false,
             scenario,
         };
@@ -286,7 +282,6 @@ impl World {
         while let Some((time, happening)) = self.wheel.pop_before(until) {
             self.now = self.now.max(time);
             self.events += 1;
-            self.keep_ahead();
             self.happen(happening);
         }
         self.now = until;

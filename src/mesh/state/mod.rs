@@ -18,7 +18,6 @@ mod seek;
 mod suspect;
 #[cfg(test)]
 mod tests;
-mod touch;
 mod upkeep;
 
 use std::collections::VecDeque;
