@@ -67,15 +67,15 @@ mod tests {
     fn who_gives_nothing_again_is_left_alone_for_longer() {
         let mut barren = Barren::default();
         let seconds = |s: u64| Time(s * 1_000_000);
-        barren.note(Key(1), seconds(0));
-        assert!(barren.is_shunned(Key(1), seconds(1)) && !barren.is_shunned(Key(1), seconds(2)));
-        assert!(!barren.is_shunned(Key(2), seconds(1)));
-        barren.note(Key(1), seconds(10));
-        assert!(barren.is_shunned(Key(1), seconds(19)) && !barren.is_shunned(Key(1), seconds(20)));
-        barren.note(Key(1), seconds(30));
-        assert!(barren.is_shunned(Key(1), seconds(69)));
+        for pause in [FIRST, NEXT, NEXT * 4, NEXT * 4] {
+            let at = seconds(100);
+            barren.note(Key(1), at);
+            assert!(barren.is_shunned(Key(1), at + pause / 2), "{pause:?}");
+            assert!(!barren.is_shunned(Key(1), at + pause), "{pause:?}");
+        }
+        assert!(!barren.is_shunned(Key(2), seconds(100)));
         barren.clear(Key(1));
-        assert!(!barren.is_shunned(Key(1), seconds(30)));
+        assert!(!barren.is_shunned(Key(1), seconds(100)));
         for key in 0..1_000 {
             barren.note(Key(key), seconds(0));
         }

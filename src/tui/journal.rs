@@ -128,7 +128,12 @@ impl Journal {
                     Some(_) => "The buffer covers such a gap; w tells whether anything was heard of it.",
                     None => "",
                 };
-                add(level, "mesh", &format!("stripe {}: {text}", stripe + 1), hint);
+                add(
+                    level,
+                    "mesh",
+                    &format!("stripe {}: {text}", u16::from(*stripe) + 1),
+                    hint,
+                );
             }
             Event::Recorded { view, .. } => add(Level::Info, "sound", &words::recorded(view), ""),
             Event::OffAir { reason, .. } => add(
