@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::mesh::record::Key;
 use crate::units::Time;
 
-/// How long such a one is left alone at first, as one that refuses: after a crash honest ones have lost their own parents. Then, and
-/// four times longer each time.
+/// How long such a one is left alone: shortly at first, for after a crash honest ones have lost their own parents; then for this, and
+/// once four times longer. (With 10 s and more a mesh of ten ran out of parents.)
 const FIRST: Duration = Duration::from_secs(1);
 const NEXT: Duration = Duration::from_secs(3);
 const TIMES_MAX: u8 = 3;
@@ -45,7 +45,7 @@ impl Barren {
         self.0.retain(|entry| entry.key != key);
     }
 
-    /// How often it gave nothing, up to five times.
+    /// How often it gave nothing, up to three times.
     pub fn times(&self, key: Key) -> u8 {
         self.0
             .iter()

@@ -126,7 +126,7 @@ impl Mesh {
         n.key.home(self.stripe_count().max(1)) == stripe && n.slots() > 0
     }
 
-    /// Whether what is left of the places of a stripe at the host is kept for one who passes it on and has none yet: half of them may
+    /// Whether the places of a stripe that are left at the host are kept for one who passes it on and has none yet. Half of all may
     /// go to others.
     pub(super) fn is_kept(&self, stripe: u8, now: Time) -> bool {
         let places = usize::from(self.slots / self.stripe_count().max(1));
