@@ -8,11 +8,9 @@ use inonda::sim::{self, Report, Scenario, World};
 /// Seeds run in CI, without a gap; `inonda simulate --swarm 1000` runs more of them.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 
-/// Those of them that still break a rule, nearly always by seconds a few hundredths beyond the upload budget: 9 and 13 are
-/// streams of 32 kbit/s to an audience that doubles every half second, whose greetings alone are a second's budget; the others
-/// fill it with greetings, bursts and children that follow one another in one slot. In 6 a chunk is sent that is too old. In
-/// 14, which was whole before and took the place of 7, one second holds 12 bytes too many. The list may only become shorter.
-const STILL_BROKEN: &[u64] = &[1, 6, 9, 12, 13, 14, 15, 20, 23];
+/// Those of them that still break a rule: a few seconds after all has healed somebody looks for a parent again in one stripe, or
+/// misses a chunk. In 9, a stream of 32 kbit/s in eight stripes, greetings fill the seconds. The list may only become shorter.
+const STILL_BROKEN: &[u64] = &[1, 9, 15];
 
 fn run(seed: u64) -> Report {
     sim::run(Scenario::swarm(seed), |_| true)
@@ -79,6 +77,30 @@ fn a_second_after_a_crash_most_links_to_the_dead_are_gone() {
     }
     let left = left / seeds.count() as f64;
     assert!(left < 0.3, "{left}");
+}
+
+/// Where half pass nothing on and a third of the pairs do not reach each other, those who could pass a stripe on must get a place
+/// though trees are full and everybody is busy with those who have none, or half of an audience waits for a quarter of a minute.
+/// (Before, the mean of these medians was 8.9 s.) Nobody sends more than it offered for that.
+#[test]
+fn those_who_could_pass_it_on_are_let_in_where_half_do_not() {
+    let text = include_str!("scenarios/nat.toml");
+    let mut sum_ms = 0.0;
+    let seeds = 1..=5;
+    for seed in seeds.clone() {
+        let scenario = Scenario {
+            seed,
+            listeners: 500,
+            seconds: 20.0,
+            ..Scenario::from_toml(text).unwrap()
+        };
+        let report = sim::run(scenario, |_| true);
+        assert_eq!(report.violations, 0, "seed {seed}: {:?}", report.violations_by_rule);
+        assert!(report.continuity.mean > 0.999, "seed {seed}");
+        sum_ms += report.startup_ms.p50;
+    }
+    let mean_ms = sum_ms / seeds.count() as f64;
+    assert!(mean_ms < 1_500.0, "{mean_ms}");
 }
 
 #[test]

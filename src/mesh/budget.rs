@@ -76,6 +76,15 @@ impl Upload {
         }
     }
 
+    /// What was sent under the last one is still spent, as if it had been sent now.
+    pub fn after(mut self, last: &mut Upload, now: Time) -> Upload {
+        self.turn(now);
+        last.turn(now);
+        let sent: u32 = last.total.iter().sum();
+        self.total[(self.at % PARTS) as usize] = sent;
+        self
+    }
+
     fn turn(&mut self, now: Time) {
         let at = now.0 / self.part_us;
         let passed = at.saturating_sub(self.at).min(PARTS);
@@ -205,6 +214,17 @@ mod tests {
             .map(|from| sent.iter().filter(|ms| (from..from + 1_000).contains(*ms)).count())
             .max();
         assert!(most.is_some_and(|most| (70..=90).contains(&most)), "{most:?}");
+    }
+
+    #[test]
+    fn what_was_sent_is_still_spent_under_another_budget() {
+        let mut upload = Upload::new(80_000, Duration::ZERO);
+        upload.charge(6_000, Time(5_000_000));
+        let mut upload = Upload::new(80_000, Duration::from_millis(240)).after(&mut upload, Time(5_100_000));
+        // 1.2 s of 10,000 bytes.
+        assert!(upload.bears(6_000, 1.0, Time(5_100_000)));
+        assert!(!upload.bears(6_001, 1.0, Time(5_100_000)));
+        assert!(upload.bears(12_000, 1.0, Time(6_400_000)));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub struct Config {
     /// Child to parent report, sent when a chunk has come so that it carries QUIC's acknowledgement, too; a third of
     /// `dead_child`, so that two may be lost.
     pub report_every: Duration,
-    /// Ping of neighbours that feed nothing.
+    /// Ping of neighbours that feed nothing; just before QUIC would do so itself.
     pub ping_every: Duration,
 
     /// How long after its usual time a chunk is asked for elsewhere; below 60 ms reordering was repaired.
@@ -117,7 +117,7 @@ impl Default for Config {
             shuffle_every: Duration::from_secs(30),
             status_every: Duration::from_millis(500),
             report_every: Duration::from_millis(700),
-            ping_every: Duration::from_secs(6),
+            ping_every: Duration::from_secs(7),
             repair_margin: Duration::from_millis(60),
             repair_retry: Duration::from_millis(250),
             repair_hold: Duration::from_millis(200),

@@ -356,6 +356,11 @@ impl Watcher {
         self.healed_at = Some(now);
     }
 
+    /// Whether they have.
+    pub fn is_healed(&self) -> bool {
+        self.healed_at.is_some()
+    }
+
     /// After healing, everybody must be whole and miss nothing.
     pub fn check_convergence(&mut self, nodes: &[Option<Box<SimNode>>], published: &[u64], now: u64) {
         let Some(healed) = self.healed_at else { return };

@@ -8,6 +8,7 @@ pub mod invariant;
 mod last;
 pub mod metrics;
 pub mod network;
+mod plan;
 pub mod report;
 pub mod scenario;
 pub mod svg;

@@ -23,6 +23,7 @@ use crate::sim::hashing::{Hashing, Mixing};
 use crate::sim::invariant::{Violation, Watcher};
 use crate::sim::metrics::{ACKNOWLEDGEMENTS, HANDSHAKES, Heard, Metrics, Second};
 use crate::sim::network::{Network, node_of, peer_id};
+use crate::sim::plan;
 use crate::sim::scenario::Scenario;
 use crate::sim::wheel::Wheel;
 use crate::units::{ChannelId, Codec, Epoch, PeerId, Time};
@@ -290,7 +291,9 @@ impl World {
 
     /// Closes all accounts; call once, at the end.
     pub fn finish(&mut self) {
-        self.watcher.check_convergence(&self.nodes, &self.published, self.now);
+        if self.watcher.is_healed() && plan::is_possible(&self.nodes, &self.network, self.scenario.stripes) {
+            self.watcher.check_convergence(&self.nodes, &self.published, self.now);
+        }
         for at in 0..self.nodes.len() as u32 {
             if at != 0 {
                 self.close(at);

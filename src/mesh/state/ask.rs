@@ -16,8 +16,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// What a want stands less than it takes until another one is asked: clocks differ, and the wire rounds.
 const SLACK: Duration = Duration::from_millis(5);
-/// Share of the budget beyond which even refusals are left out.
-const LACK_SHARE: f64 = 1.05;
+/// What asking takes.
+const WANT_BYTES: usize = 100;
 /// Chunks beyond the newest that a neighbour may be ahead of us; what lies further is not held for anybody.
 const HOLD_AHEAD: u64 = 64;
 
@@ -30,6 +30,7 @@ impl Mesh {
         let config = Arc::clone(&self.config);
         let mut batches: Vec<Batch> = Vec::new();
         let mut next = Time(u64::MAX);
+        let bears = self.bears(WANT_BYTES, now);
         let mut wants = std::mem::take(&mut self.repair.wants);
         wants.retain_mut(|want| {
             let useless =
@@ -39,7 +40,7 @@ impl Mesh {
             }
             if want.due <= now {
                 match self.whom_to_ask(want, now) {
-                    Some(at) if want.tries > 0 || self.repair.allowance.take(1.0, now) => {
+                    Some(at) if bears && (want.tries > 0 || self.repair.allowance.take(1.0, now)) => {
                         want.ask(self.members.list[at].key);
                         let rtt = Duration::from_micros(u64::from(self.members.list[at].rtt_us));
                         let pause = self.pause(want, rtt * 2, now);
@@ -150,8 +151,10 @@ impl Mesh {
             }
         }
         // Without an answer it asks another one, a little later.
-        if let Some(lack) = lack.filter(|_| !self.is_pressed(LACK_SHARE, now)) {
-            self.send(at, Message::Lack(lack), Delivery::Datagram, now);
+        if let Some(message) = lack.map(Message::Lack)
+            && self.bears_message(&message, now)
+        {
+            self.send(at, message, Delivery::Datagram, now);
         }
     }
 

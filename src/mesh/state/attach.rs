@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::flow::PRESSED;
 use super::rise::outranks;
+use super::spend::PRESSED;
 use super::{Mesh, Phase, bit, stripes_of};
 use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
 use crate::mesh::Delivery;
@@ -22,6 +22,9 @@ const REDIRECT_PAUSE: Duration = Duration::from_secs(2);
 const OTHERS_WHEN_FULL: usize = 2;
 /// Share of the budget up to which newcomers are let in: beyond it they would wait for the past, which others give at once.
 const NEWCOMER_SHARE: f64 = 0.9;
+/// Who has been here for so long and has still nothing is let in even then: where all are busy with bursts and repairs for those who
+/// have no parent, nobody would ever get one. Those who pass the stripe on always are, for they bring more places than they take.
+const WAITED: Duration = Duration::from_secs(1);
 
 impl Mesh {
     pub(super) fn on_attach(&mut self, at: usize, attach: Attach, now: Time) {
@@ -73,7 +76,10 @@ impl Mesh {
                     reason,
                     others,
                 };
-                self.send(at, message, Delivery::Reliable, now);
+                // Without an answer it asks another one, a little later.
+                if self.bears_message(&message, now) {
+                    self.send(at, message, Delivery::Reliable, now);
+                }
             }
         }
     }
@@ -85,7 +91,9 @@ impl Mesh {
             reason: Reason::NotFed,
             others: Vec::new(),
         };
-        self.send(at, refuse, Delivery::Reliable, now);
+        if self.bears_message(&refuse, now) {
+            self.send(at, refuse, Delivery::Reliable, now);
+        }
         self.members.list[at].epoch = attach.epoch;
         self.share_session(at, now);
     }
@@ -99,6 +107,7 @@ impl Mesh {
         let is_pressed = self.is_pressed(PRESSED, now);
         let is_busy = attach.need == Need::Newcomer && !self.is_source && self.is_pressed(NEWCOMER_SHARE, now);
         let neighbour = &self.members.list[at];
+        let has_waited = now.since(neighbour.since) > WAITED;
         if neighbour.fed & !neighbour.leaving & bit(stripe) != 0 {
             return Ok(None);
         }
@@ -129,7 +138,7 @@ impl Mesh {
             return Err(Reason::NotFed);
         }
         let interior = attach.slots > 0 && neighbour.key.home(self.stripe_count()) == stripe;
-        if is_busy || is_pressed && attach.need == Need::Better {
+        if is_busy && !interior && !has_waited || is_pressed && attach.need == Need::Better {
             return Err(Reason::Full);
         }
         if !interior && self.is_kept(stripe, now) {
@@ -159,12 +168,9 @@ impl Mesh {
             let kept = usize::from(need == Need::Better && slots > 1);
             used + kept < slots
         } else {
-            // Foreign stripes only rescue: newcomers, who must begin somewhere, and orphans while half of the slots are free.
-            match need {
-                Need::Better => false,
-                Need::Orphan => used < slots.div_ceil(2),
-                Need::Newcomer => used < slots,
-            }
+            // Foreign stripes only rescue; a guest makes room as soon as one comes whose home this is. (While orphans were let in only
+            // up to half of the slots, some found no place in a stripe with few nodes of its own, though many links were free.)
+            need != Need::Better && used < slots
         }
     }
 
@@ -276,7 +282,8 @@ impl Mesh {
         };
         self.send(at, accept, Delivery::Reliable, now);
         self.load.free = self.slots.saturating_sub(self.slots_used() as u8);
-        if is_new || attach.from.is_some() {
+        // Who asks again has been pushed all since; what it misses it asks for as everybody does.
+        if is_new {
             self.start_burst(at, stripe, attach, now);
         }
     }

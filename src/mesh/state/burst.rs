@@ -27,7 +27,7 @@ const BURSTS_MAX: usize = 96;
 /// a crowd wait 40 ms longer and a tenth of it be late.)
 const BURST_SHARE: f64 = 1.0;
 /// Share of the budget up to which a newcomer is given the whole past it has a use for, at once.
-const WHOLE_PAST_SHARE: f64 = 0.6;
+const WHOLE_PAST_SHARE: f64 = 0.5;
 
 impl Mesh {
     /// Whether a burst will bring this chunk to a child anyway.

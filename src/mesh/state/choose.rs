@@ -16,7 +16,7 @@ const WORTH_LEAF_MS: u32 = 80;
 const HOME_BONUS_MS: u32 = 150;
 /// Half seconds between two looks for a better place, on average, in the home stripe and in another one.
 const LOOK_HOME: usize = 3;
-const LOOK_OTHER: usize = 8;
+const LOOK_OTHER: usize = 16;
 
 impl Mesh {
     /// The neighbour that would feed a stripe best, as far as it says and we have measured.

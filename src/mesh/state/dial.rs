@@ -12,6 +12,9 @@ use crate::units::Time;
 /// With which chance, for each child link it has, an orphan that finds nobody turns to the host: a few of ten thousand.
 const ROOTLESS_CHANCE: f64 = 0.004;
 
+/// What greeting and asking one who was dialled takes.
+const DIAL_BYTES: usize = 300;
+
 impl Mesh {
     pub(super) fn reconnect(&mut self, now: Time) {
         for state in &mut self.stripes {
@@ -39,7 +42,10 @@ impl Mesh {
         {
             return false;
         }
-        if !self.dial_allowance.take(1.0, now) || !self.members.start_dial(Some(peer), &record.addrs, now) {
+        if !self.bears(DIAL_BYTES, now)
+            || !self.dial_allowance.take(1.0, now)
+            || !self.members.start_dial(Some(peer), &record.addrs, now)
+        {
             return false;
         }
         let addrs = record.addrs.clone();

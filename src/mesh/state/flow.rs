@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::spend::{FEED_SHARE, LEAVING_SHARE};
 use super::{Mesh, Phase, bit};
 use crate::limits::CHUNK_PAYLOAD_MAX_BYTES;
-use crate::mesh::budget;
 use crate::mesh::chunk::SignedChunk;
 use crate::mesh::member::Neighbour;
 use crate::mesh::record::Key;
-use crate::mesh::session::Session;
 use crate::mesh::timer::Timer;
 use crate::mesh::wire::{CHUNK_HEADER_BYTES, Message, Pushed};
 use crate::mesh::{Delivery, Event, OffAirReason};
@@ -23,18 +22,8 @@ const LIVE_AGE: Duration = Duration::from_millis(600);
 const OLD: Duration = Duration::from_millis(800);
 /// Chunks older than this serve no deadline there is; who sends them means no good.
 const LONG_AGO: Duration = Duration::from_secs(20);
-/// Share of the budget up to which repairs may fill a second, which may take 1.1 budgets with all that is not counted here.
-const REPAIR_SHARE: f64 = 1.0;
-/// Share of the budget beyond which nothing is begun that can wait. Below 0.98 a node whose child links are all in use never
-/// looked for spares or better places, and trees stayed deep.
-pub(super) const PRESSED: f64 = 0.98;
-/// Beyond this nothing is sent that can be left out.
-pub(super) const HARD_PRESSED: f64 = 1.02;
-/// Beyond this children that may be gone get nothing: others need it more.
+/// Beyond this share of the budget children that may be gone get nothing: others need it more.
 const QUIET_SHARE: f64 = 0.9;
-/// Shares up to which a child is fed, and one that was asked to go.
-const FEED_SHARE: f64 = 1.09;
-const LEAVING_SHARE: f64 = 1.02;
 /// A watch happens at least this often while chunks flow; arrivals watch, too.
 const WATCH_MIN: Duration = Duration::from_millis(40);
 /// Hops that are believed.
@@ -102,7 +91,12 @@ impl Mesh {
         let stripe = seq.stripe(session.stripes).0;
         // What arrives cannot be younger than its way here is long; that the best way is longer than that, nobody need believe.
         let trust = (self.config.deadline / 2).as_micros() as i64;
-        let bounds = self.best_offset().0.map(|best| (best - trust, best));
+        // While all that comes is of the past, the best way seems longer than it is.
+        let is_settled = self.stripes.iter().any(|state| state.is_settled(now));
+        let bounds = self
+            .best_offset()
+            .0
+            .map(|best| (if is_settled { best - trust } else { i64::MIN }, best));
         let published = now - claimed;
         self.playback
             .on_chunk(seq, stripe, published, session.chunk_time, bounds, now);
@@ -213,7 +207,7 @@ impl Mesh {
     }
 
     /// Whether a child should have reported by now: it may be gone, and others may need what it is sent.
-    fn is_quiet(&self, n: &Neighbour, now: Time) -> bool {
+    pub(super) fn is_quiet(&self, n: &Neighbour, now: Time) -> bool {
         let silence = self.report_span() * 3 / 2;
         n.fed != 0 && now.since(n.alive) > silence
     }
@@ -221,36 +215,6 @@ impl Mesh {
     fn has_quiet_child(&self, stripe: u8, now: Time) -> bool {
         let quiet = |n: &Neighbour| n.fed & bit(stripe) != 0 && self.is_quiet(n, now);
         self.members.feeding & bit(stripe) != 0 && self.members.list.iter().any(quiet)
-    }
-
-    /// Bytes a second that the children are owed.
-    pub(super) fn feeding(&self, now: Time) -> u64 {
-        if self.members.feeding == 0 {
-            return 0;
-        }
-        let alive = |n: &&Neighbour| n.fed != 0 && !self.is_quiet(n, now);
-        let links: u32 = self.members.list.iter().filter(alive).map(|n| n.fed.count_ones()).sum();
-        let link = |s: &Arc<Session>| budget::link_bps(&self.config, s.bitrate_bps, s.chunk_time, s.stripes);
-        (f64::from(links) * self.session.as_ref().map_or(0.0, link) / 8.0) as u64
-    }
-
-    /// Whether the second is so full that whatever can be left out is left out: answers nobody waits for, newcomers who are
-    /// as well off elsewhere. Who passes nothing on sends only what it needs to listen, and is never pressed.
-    pub(super) fn is_pressed(&mut self, share: f64, now: Time) -> bool {
-        self.slots > 0 && !self.upload.has_room(0, self.feeding(now), share, now)
-    }
-
-    /// Whether the budget bears a chunk that a child is owed. It does, but where children come and go or two stand in one
-    /// slot; who is left out then asks for it elsewhere.
-    fn may_feed(&mut self, payload_bytes: usize, share: f64, now: Time) -> bool {
-        let bytes = payload_bytes + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
-        self.is_source || self.upload.bears(bytes, share, now)
-    }
-
-    /// Whether the upload budget allows a chunk that nobody waits for by right.
-    pub(super) fn may_spend(&mut self, payload_bytes: usize, now: Time) -> bool {
-        let bytes = payload_bytes + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
-        self.upload.has_room(bytes, self.feeding(now), REPAIR_SHARE, now)
     }
 
     /// Learns from a chunk how the stripe flows, and whether a new parent has begun.

@@ -17,11 +17,8 @@ use crate::mesh::wire::{Farewell, Hello, Message, RECORDS_MAX, VERSION};
 use crate::mesh::{CloseReason, Delivery, Event, OffAirReason, Output};
 use crate::units::{Epoch, PeerId, Seq, Time};
 
-/// Farewells and byes name at most so many others.
-const OTHERS_MAX: usize = 3;
-/// Share beyond which nobody is let in: the handshake is spent by then, and the next one costs somebody as much.
-const DOOR_SHARE: f64 = 1.09;
-/// What greetings cost: a hello, the session, some records, a refusal.
+/// What greetings cost: a hello, the session, some records, a refusal. Nobody is let in to whom the budget does not bear them,
+/// though the handshake is spent by then.
 const GREETING_BYTES: usize = 1_100;
 /// Records given unasked to one that has been here before: it knows enough, and exchanges some now and then.
 const RECORDS_FOR_SPARES: usize = 2;
@@ -69,7 +66,7 @@ impl Mesh {
     /// Whether the answers to one more who comes have room in this second. (To count those in, too, who have come and not
     /// spoken yet turned so many away that newcomers started a tenth of a second later.)
     fn has_room_for_guests(&mut self, now: Time) -> bool {
-        self.slots == 0 || self.upload.bears(GREETING_BYTES, DOOR_SHARE, now)
+        self.bears(GREETING_BYTES, now)
     }
 
     /// A full house names others before it closes: who came by the host's own link knows nobody else.
@@ -81,6 +78,9 @@ impl Mesh {
         };
         let others = self.members.sample(most, &to, &mut self.rng);
         let message = Message::Bye { others };
+        if !self.bears_message(&message, now) {
+            return;
+        }
         let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
         self.upload.charge(bytes, now);
         self.totals.sent_bytes += bytes as u64;
@@ -146,8 +146,10 @@ impl Mesh {
                 RECORDS_FOR_SPARES
             };
             let records = self.members.sample(most, &peer, &mut self.rng);
-            if !records.is_empty() {
-                self.send(at, Message::Peers { answer: false, records }, Delivery::Reliable, now);
+            let is_any = !records.is_empty();
+            let message = Message::Peers { answer: false, records };
+            if is_any && self.bears_message(&message, now) {
+                self.send(at, message, Delivery::Reliable, now);
             }
         }
         if is_first && !dialled {
@@ -166,14 +168,30 @@ impl Mesh {
         let neighbour = &self.members.list[at];
         let is_news = neighbour.epoch < session.epoch || self.outlives_rival(now);
         if neighbour.record.is_some() && neighbour.epoch != session.epoch && is_news {
-            self.members.list[at].epoch = session.epoch;
-            self.send(at, Message::Session(session), Delivery::Reliable, now);
+            let message = Message::Session(session);
+            // In a full second it waits for the next look at the neighbours: all of them change at once, and most hear of it from
+            // others.
+            if self.bears_message(&message, now) {
+                self.members.list[at].epoch = self.epoch();
+                self.send(at, message, Delivery::Reliable, now);
+            }
+        }
+    }
+
+    /// Tells the session to all who may not have it yet.
+    pub(super) fn share_sessions(&mut self, now: Time) {
+        for at in 0..self.members.list.len() {
+            self.share_session(at, now);
         }
     }
 
     pub(super) fn on_session(&mut self, at: usize, session: Arc<Session>, now: Time) {
         let known = |ours: &Option<Arc<Session>>| ours.as_ref().is_some_and(|ours| **ours == *session);
-        if known(&self.session) || known(&self.rival) {
+        if known(&self.session) {
+            self.members.list[at].epoch = session.epoch;
+            return;
+        }
+        if known(&self.rival) {
             return;
         }
         let peer = self.members.list[at].peer;
@@ -188,6 +206,7 @@ impl Mesh {
         if unix_s > 0 && session.expires_unix_s < unix_s + now.0 / 1_000_000 {
             return;
         }
+        self.members.list[at].epoch = session.epoch;
         if self.is_source {
             return self.meet_another_host(session);
         }
@@ -250,12 +269,10 @@ impl Mesh {
             }
         }
         self.session = Some(Arc::clone(&session));
-        self.upload = Upload::new(self.upload_bps, self.round());
+        self.upload = Upload::new(self.upload_bps, self.round()).after(&mut self.upload, now);
         self.resize_slots(now);
         self.tell(Event::Session(session));
-        for at in 0..self.members.list.len() {
-            self.share_session(at, now);
-        }
+        self.share_sessions(now);
         self.timers.by(Timer::Seek, now);
         self.timers.by(Timer::Watch, now + chunk_time);
     }
@@ -272,9 +289,7 @@ impl Mesh {
                 self.adopt(rival, now);
             }
         } else if self.outlives_rival(now) {
-            for at in 0..self.members.list.len() {
-                self.share_session(at, now);
-            }
+            self.share_sessions(now);
         }
     }
 
@@ -293,7 +308,10 @@ impl Mesh {
         if answer {
             let peer = self.members.list[at].peer;
             let records = self.members.sample(RECORDS_MAX, &peer, &mut self.rng);
-            self.send(at, Message::Peers { answer: false, records }, Delivery::Reliable, now);
+            let message = Message::Peers { answer: false, records };
+            if self.bears_message(&message, now) {
+                self.send(at, message, Delivery::Reliable, now);
+            }
         }
         self.seek(now);
     }
@@ -351,19 +369,6 @@ impl Mesh {
         }
     }
 
-    pub(super) fn on_bye(&mut self, at: usize, others: &[Arc<PeerRecord>], now: Time) {
-        let peer = self.members.list[at].peer;
-        let fed_us = self.members.list[at].feeds != 0;
-        if self.learn(at, others, now) {
-            if self.stripes.is_empty() {
-                self.dial_hints(others, OTHERS_MAX, now);
-            } else if fed_us {
-                self.dial_hints(others, 1, now);
-            }
-            self.drop_peer(peer, CloseReason::Done, now);
-        }
-    }
-
     pub(super) fn on_disconnected(&mut self, peer: PeerId, now: Time) {
         let Some(at) = self.members.find(&peer) else { return };
         let gone = self.members.remove(at);
@@ -400,31 +405,5 @@ impl Mesh {
             self.members.forget(&peer);
         }
         self.timers.by(Timer::Seek, now + self.config.attach_timeout);
-    }
-
-    /// Says goodbye to everybody and stops.
-    pub(super) fn leave(&mut self, now: Time) {
-        if self.is_source && self.session.is_some() {
-            let (epoch, last) = (self.epoch(), Seq(self.next_seq.saturating_sub(1)));
-            let signature = self.crypto.sign(&Farewell::signed_bytes(self.channel, epoch, last));
-            let farewell = Arc::new(Farewell { epoch, last, signature });
-            for at in 0..self.members.list.len() {
-                self.send(at, Message::Farewell(Arc::clone(&farewell)), Delivery::Reliable, now);
-            }
-        }
-        let parents = self.members.list.iter().filter(|n| n.feeds != 0);
-        let others: Vec<_> = parents.filter_map(|n| n.record.clone()).take(OTHERS_MAX).collect();
-        for at in 0..self.members.list.len() {
-            let own = self.members.list[at].peer;
-            let others = others.iter().filter(|record| record.peer != own).cloned().collect();
-            self.send(at, Message::Bye { others }, Delivery::Reliable, now);
-        }
-        for neighbour in self.members.remove_all() {
-            self.out.push_back(Output::Disconnect {
-                peer: neighbour.peer,
-                reason: CloseReason::Done,
-            });
-        }
-        self.phase = Phase::Left;
     }
 }

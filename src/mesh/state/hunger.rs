@@ -48,7 +48,9 @@ impl Mesh {
                 let stripe = self.rng.below(usize::from(self.stripe_count())) as u8;
                 self.dial_for(stripe, Need::Orphan, now);
             }
-            self.dial_bootstrap(1, now);
+            // Who knows nobody asks nobody in vain, and one address of three may be out of its reach.
+            let most = if self.members.list.is_empty() { usize::MAX } else { 1 };
+            self.dial_bootstrap(most, now);
         }
         self.timers.by(Timer::Seek, self.dial_again);
     }
@@ -77,8 +79,8 @@ impl Mesh {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::Config;
     use crate::mesh::state::rig::Rig;
+    use crate::mesh::{Config, Input};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -104,6 +106,24 @@ mod tests {
         // Two addresses in two seconds at the most; nobody says that it is fed.
         assert!(dialled <= 10 * 20, "{dialled}");
         assert!(asked <= 10, "{asked}");
+    }
+
+    #[test]
+    fn who_knows_nobody_tries_all_addresses_it_is_given() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 4, Config::default());
+        // Nobody answers there.
+        let lonely = rig.listener(Config::default(), &[]);
+        rig.run(SECOND * 6);
+        let nowhere = |n: u8| std::net::SocketAddr::from(([198, 51, 100, n], 1));
+        let addrs = vec![nowhere(1), nowhere(2), rig.nodes[host].addr];
+        rig.input(lonely, Input::AddAddrs { addrs });
+        rig.run(SECOND * 4);
+        assert!(
+            rig.nodes[lonely].chunks.len() > 10,
+            "{}",
+            rig.nodes[lonely].chunks.len()
+        );
     }
 
     #[test]

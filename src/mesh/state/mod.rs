@@ -9,12 +9,14 @@ mod flow;
 mod greet;
 mod hunger;
 mod judge;
+mod leave;
 mod refer;
 mod report;
 #[cfg(test)]
 mod rig;
 mod rise;
 mod seek;
+mod spend;
 mod suspect;
 #[cfg(test)]
 mod tests;
@@ -39,7 +41,7 @@ use crate::mesh::stripe::StripeState;
 use crate::mesh::timer::{Timer, Timers};
 use crate::mesh::window::Window;
 use crate::mesh::wire::{Audience, Farewell, Load, Message};
-use crate::mesh::{CloseReason, Delivery, Event, Input, Output};
+use crate::mesh::{CloseReason, Event, Input, Output};
 use crate::units::{ChannelId, Epoch, PeerId, Time};
 
 /// Strikes after which a neighbour that talks nonsense is banned.
@@ -254,7 +256,7 @@ impl Mesh {
             }
             Input::SetUpload { bits_per_second } => {
                 self.upload_bps = bits_per_second;
-                self.upload = Upload::new(bits_per_second, self.round());
+                self.upload = Upload::new(bits_per_second, self.round()).after(&mut self.upload, now);
                 self.resize_slots(now);
             }
             Input::Heard { delay } => self.heard = delay.min(self.config.deadline),
@@ -391,25 +393,12 @@ impl Mesh {
     }
 
     /// The stripe whose chunks this node passes on.
-    fn home(&self) -> u8 {
+    pub fn home(&self) -> u8 {
         self.key.home(self.stripe_count().max(1))
     }
 
     fn epoch(&self) -> Epoch {
         self.session.as_ref().map_or(Epoch(0), |session| session.epoch)
-    }
-
-    fn send(&mut self, at: usize, message: Message, delivery: Delivery, now: Time) {
-        let (len, to) = (message.encoded_len(), self.members.list[at].key.0);
-        let bytes = len + self.packets.around(u64::from(to), len, delivery, &self.config, now);
-        if !matches!(message, Message::Chunk(_)) {
-            self.upload.charge(bytes, now);
-        }
-        self.totals.sent_bytes += bytes as u64;
-        let neighbour = &mut self.members.list[at];
-        neighbour.sent_bytes += bytes as u64;
-        let to = neighbour.peer;
-        self.out.push_back(Output::Send { to, message, delivery });
     }
 
     fn tell(&mut self, event: Event) {

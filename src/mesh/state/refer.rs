@@ -9,7 +9,7 @@ use crate::mesh::record::{Key, PeerRecord};
 use crate::units::Time;
 
 /// Heard within this time, a neighbour is named as alive.
-const ALIVE: Duration = Duration::from_secs(7);
+const ALIVE: Duration = Duration::from_secs(8);
 /// Others named in a refusal.
 const OTHERS_MAX: usize = 3;
 

@@ -134,10 +134,10 @@ impl Mesh {
         self.is_source && self.idle_roots(stripe, now) * 2 >= places && self.members.list.iter().any(waits)
     }
 
-    /// The oldest child in a stripe, when one who could pass it on finds nobody else to feed it: children that take and do not give
+    /// The oldest child in a stripe, when one who could pass it on finds nobody to feed it: children that take and do not give
     /// may be all there are. An honest one goes on below the newcomer, and nobody has to be believed.
     pub(super) fn oldest_child(&self, at: usize, stripe: u8, need: Need, now: Time) -> Option<usize> {
-        if need != Need::Orphan || now.since(self.redirected) < TURN_PAUSE {
+        if need == Need::Better || now.since(self.redirected) < TURN_PAUSE {
             return None;
         }
         let children = self.members.list.iter().enumerate();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Mesh, Phase, bit, stripes_of};
+use crate::mesh::budget::NO_ROOM_WAIT;
 use crate::mesh::record::{Key, PeerRecord};
 use crate::mesh::stripe::{Candidate, Unrest};
 use crate::mesh::timer::Timer;
@@ -13,6 +14,9 @@ use crate::units::{Seq, Stripe, Time};
 
 /// Requests of one stripe under way at once when its parent is lost: one of two may well be dead, too.
 const ASKED_MAX: usize = 2;
+
+/// What asking one takes.
+const ATTACH_BYTES: usize = 100;
 
 /// Every other stripe.
 const EVEN: u16 = 0x5555;
@@ -73,6 +77,9 @@ impl Mesh {
     pub(super) fn seek_stripe(&mut self, stripe: u8, now: Time) {
         self.expire_asked(stripe, now);
         let Some(need) = self.need(stripe, now) else { return };
+        if !self.bears(ATTACH_BYTES, now) {
+            return self.timers.by(Timer::Seek, now + NO_ROOM_WAIT);
+        }
         let max = if need == Need::Orphan { ASKED_MAX } else { 1 };
         while self.stripes[usize::from(stripe)].asked.len() < max {
             let Some(at) = self.best_candidate(stripe, need, now) else {

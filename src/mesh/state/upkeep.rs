@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::flow::{HARD_PRESSED, PRESSED};
+use super::spend::{HARD_PRESSED, PRESSED};
 use super::{Mesh, Phase, bit};
 use crate::mesh::record::PeerRecord;
 use crate::mesh::timer::Timer;
@@ -22,7 +22,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Times more spares at the host.
 const ROOT_SPARES: usize = 3;
 /// Half seconds, on average, between two dials of a spare by one who has some.
-const SPARE_CHANCE: usize = 24;
+const SPARE_CHANCE: usize = 32;
+/// Spares sent away in half a second, each with the names of others.
+const SENT_AWAY_MAX: usize = 2;
 /// A spare above the maximum is kept this long, for it may be about to attach.
 const SPARE_GRACE: Duration = Duration::from_secs(5);
 
@@ -31,6 +33,7 @@ impl Mesh {
         self.timers.set(Timer::Status, now + self.config.status_every);
         self.renew_load(now);
         self.share_relief(now);
+        self.share_sessions(now);
         self.report_to_parents(now);
         self.check_children(now);
         self.check_neighbours(now);
@@ -192,12 +195,16 @@ impl Mesh {
         }
     }
 
-    /// Unanswered pings are repeated soon: a spare that is dead must not be counted on.
+    /// Unanswered pings are repeated soon: a spare that is dead must not be counted on. Parents and children are heard all the time;
+    /// only how far they are is asked.
     fn ping_interval(&self, at: usize) -> Duration {
-        if self.members.list[at].unanswered > 0 {
+        let neighbour = &self.members.list[at];
+        if neighbour.unanswered > 0 {
             self.config.status_every * 2
-        } else {
+        } else if neighbour.is_spare() {
             self.config.ping_every
+        } else {
+            self.config.ping_every * 3
         }
     }
 
@@ -209,24 +216,30 @@ impl Mesh {
     }
 
     pub(super) fn ping(&mut self, at: usize, now: Time) {
-        let load = self.load;
-        let neighbour = &mut self.members.list[at];
-        neighbour.pinged = now;
-        neighbour.unanswered += 1;
-        let stamp = now.0 as u32;
-        self.send(at, Message::Ping { stamp, load }, Delivery::Datagram, now);
+        let (stamp, load) = (now.0 as u32, self.load);
+        let message = Message::Ping { stamp, load };
+        if self.bears_message(&message, now) {
+            let neighbour = &mut self.members.list[at];
+            neighbour.pinged = now;
+            neighbour.unanswered += 1;
+            self.send(at, message, Delivery::Datagram, now);
+        }
     }
 
     pub(super) fn on_ping(&mut self, at: usize, stamp: u32, load: Load, now: Time) {
         self.members.list[at].load = load;
         self.members.list[at].asked = now;
         self.take_relief(load, now);
+        let message = Message::Pong { stamp, load: self.load };
         // Parents and children would take one that does not answer for gone.
-        if self.members.list[at].is_spare() && self.is_pressed(HARD_PRESSED, now) {
-            return;
+        let bears = if self.members.list[at].is_spare() {
+            !self.is_pressed(HARD_PRESSED, now) && self.bears_message(&message, now)
+        } else {
+            self.bears_duty(&message, now)
+        };
+        if bears {
+            self.send(at, message, Delivery::Datagram, now);
         }
-        let load = self.load;
-        self.send(at, Message::Pong { stamp, load }, Delivery::Datagram, now);
     }
 
     pub(super) fn on_pong(&mut self, at: usize, stamp: u32, load: Load, now: Time) {
@@ -257,7 +270,10 @@ impl Mesh {
         if short && now_and_then && !self.stripes.is_empty() {
             self.dial_spare(now);
         }
-        let extra = spares.len().saturating_sub(self.config.spares_max * times);
+        let extra = spares
+            .len()
+            .saturating_sub(self.config.spares_max * times)
+            .min(SENT_AWAY_MAX * times);
         let may_go = spares.iter().rev().filter(|at| {
             let n = &self.members.list[**at];
             now.since(n.since) > SPARE_GRACE && (!n.dialled || mine > self.config.spares_dialled)

@@ -91,6 +91,8 @@ impl World {
     }
 
     pub(super) fn send(&mut self, from: u32, to: u32, mut message: Message, delivery: Delivery) {
+        // The sixteenths of a second are those of its own clock: others would now and then hold a round more of all children.
+        let clock = self.local(from, self.now);
         let Some(node) = &mut self.nodes[from as usize] else {
             return;
         };
@@ -111,7 +113,7 @@ impl World {
         let honest = node.behaviour.is_honest();
         node.payload_sent += payload;
         let acknowledged = node.debts.sent(to, self.now);
-        let used = node.second.add(bytes as u64, self.second_us / 16, self.now);
+        let used = node.second.add(bytes as u64, self.second_us / 16, clock.0);
         if honest {
             self.metrics.sent(ACKNOWLEDGEMENTS, acknowledged, from == 0);
             self.metrics.sent(traffic_kind(&message), bytes as u64, from == 0);
