@@ -120,11 +120,6 @@ impl StripeState {
         if self.proven { usual } else { usual.min(round + TRIAL) }
     }
 
-    /// Whether the burst of a new parent is over, so that what comes is the present.
-    pub fn is_settled(&self, now: Time) -> bool {
-        self.path.is_some() && self.pushed > self.since && now.since(self.since) >= SETTLING
-    }
-
     /// A chunk of this stripe came from its parent.
     pub fn on_push(&mut self, seq: Seq, chunk_time: Duration, now: Time) {
         let sample = now.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;

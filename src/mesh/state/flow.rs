@@ -91,12 +91,7 @@ impl Mesh {
         let stripe = seq.stripe(session.stripes).0;
         // What arrives cannot be younger than its way here is long; that the best way is longer than that, nobody need believe.
         let trust = (self.config.deadline / 2).as_micros() as i64;
-        // While all that comes is of the past, the best way seems longer than it is.
-        let is_settled = self.stripes.iter().any(|state| state.is_settled(now));
-        let bounds = self
-            .best_offset()
-            .0
-            .map(|best| (if is_settled { best - trust } else { i64::MIN }, best));
+        let bounds = self.best_offset().0.map(|best| (best - trust, best));
         let published = now - claimed;
         self.playback
             .on_chunk(seq, stripe, published, session.chunk_time, bounds, now);
