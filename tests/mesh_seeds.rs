@@ -8,9 +8,9 @@ use inonda::sim::{self, Report, Scenario, World};
 /// Seeds run in CI, without a gap; `inonda simulate --swarm 1000` runs more of them.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 
-/// Those of them that still break a rule: a few seconds after all has healed somebody looks for a parent again in one stripe, or
-/// misses a chunk. In 9, a stream of 32 kbit/s in eight stripes, greetings fill the seconds. The list may only become shorter.
-const STILL_BROKEN: &[u64] = &[1, 9, 15];
+/// Those of them that still break a rule. In 9, a stream of 32 kbit/s in eight stripes to an audience that doubles every half second,
+/// greetings fill the seconds, and after all has healed somebody still misses a chunk. The list may only become shorter.
+const STILL_BROKEN: &[u64] = &[9];
 
 fn run(seed: u64) -> Report {
     sim::run(Scenario::swarm(seed), |_| true)
