@@ -12,7 +12,7 @@ use crate::units::{Seq, Time};
 const OTHERS_MAX: usize = 3;
 
 impl Mesh {
-    /// Says goodbye to everybody and stops.
+    /// Names to each child the parent it hung below, and stops.
     pub(super) fn leave(&mut self, now: Time) {
         if self.is_source && self.session.is_some() {
             let (epoch, last) = (self.epoch(), Seq(self.next_seq.saturating_sub(1)));
