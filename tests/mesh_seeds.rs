@@ -8,20 +8,16 @@ use inonda::sim::{self, Report, Scenario, World};
 /// Seeds run in CI, without a gap; `inonda simulate --swarm 1000` runs more of them.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 
-/// Those of them that still break a rule. In 9, a stream of 32 kbit/s in eight stripes to an audience that doubles every half second,
-/// greetings fill the seconds, and after all has healed somebody still misses a chunk. The list may only become shorter.
-const STILL_BROKEN: &[u64] = &[9];
-
 fn run(seed: u64) -> Report {
     sim::run(Scenario::swarm(seed), |_| true)
 }
 
 #[test]
-fn no_seed_breaks_a_rule_that_did_not_before() {
+fn no_seed_breaks_a_rule() {
     let mut failed = Vec::new();
     for seed in SEEDS {
         let report = run(seed);
-        if report.violations > 0 && !STILL_BROKEN.contains(&seed) {
+        if report.violations > 0 {
             failed.push(format!(
                 "{} violations\n{}",
                 report.violations,
@@ -101,6 +97,45 @@ fn those_who_could_pass_it_on_are_let_in_where_half_do_not() {
     }
     let mean_ms = sum_ms / seeds.count() as f64;
     assert!(mean_ms < 1_500.0, "{mean_ms}");
+}
+
+/// What is lost on its way from the host to the only root of a stripe is missing everywhere below: the root must ask the host
+/// for it. (It asked those below it, in vain, and half a percent of all chunks was heard by nobody.)
+#[test]
+fn what_the_only_root_of_a_stripe_has_not_got_it_asks_of_the_host() {
+    let text = include_str!("scenarios/host-slots-1.toml");
+    let mut missed = 0.0;
+    let seeds = 1..=4;
+    for seed in seeds.clone() {
+        let scenario = Scenario {
+            seed,
+            listeners: 300,
+            seconds: 20.0,
+            settle_s: 10.0,
+            ..Scenario::from_toml(text).unwrap()
+        };
+        missed += 1.0 - sim::run(scenario, |_| true).continuity.mean;
+    }
+    let missed = missed / seeds.count() as f64;
+    assert!(missed < 0.001, "{missed}");
+}
+
+/// Whoever believed a claim of great age took what was new for somebody's past, passed it on only when nothing else was to be sent,
+/// and told the claim to others: a third of the stream was missing. (At ten thousand listeners a tenth of them was enough for that.)
+#[test]
+fn claims_of_great_age_stop_nothing() {
+    let text = include_str!("scenarios/inflaters.toml");
+    for seed in 1..=3 {
+        let mut scenario = Scenario {
+            seed,
+            listeners: 400,
+            seconds: 10.0,
+            ..Scenario::from_toml(text).unwrap()
+        };
+        scenario.attackers.inflaters = 0.3;
+        let report = sim::run(scenario, |_| true);
+        assert_eq!(report.continuity.mean, 1.0, "seed {seed}");
+    }
 }
 
 #[test]

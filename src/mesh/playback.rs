@@ -10,6 +10,10 @@ use crate::units::{Seq, Time};
 const AGES: usize = 16;
 /// How far one chunk's age may lie from what its stripe told before and be believed.
 const STEP_MAX_US: i64 = 1_000_000;
+/// The best way is forgotten by this share of what it is ahead of today's with each live chunk: half of it in three seconds.
+const RELAX: i64 = 64;
+/// How long it takes at least until the best way is known.
+const SETTLING: Duration = Duration::from_secs(1);
 /// Contiguous sound with which playback begins.
 const START: Duration = Duration::from_millis(360);
 /// Half-minute halves of the last minute's continuity.
@@ -27,6 +31,9 @@ pub struct Playback {
     source_us: i64,
     /// The same as the chunks of each stripe tell; zero before the first.
     by_stripe: Vec<i64>,
+    /// When chunk 0 would have come here at the best, as live chunks tell, and when the first of them came.
+    earliest_us: Option<i64>,
+    live_since: Time,
     pub due: u64,
     pub missed: u64,
     ages_ms: [u16; AGES],
@@ -37,19 +44,11 @@ pub struct Playback {
 }
 
 impl Playback {
-    /// A fresh chunk of a stripe came, published at that moment as its sender says; `bounds` of when chunk 0 may have been.
-    pub fn on_chunk(
-        &mut self,
-        seq: Seq,
-        stripe: u8,
-        published: Time,
-        chunk_time: Duration,
-        bounds: Option<(i64, i64)>,
-        now: Time,
-    ) {
+    /// A fresh chunk of a stripe came, published at that moment as its sender says; the best way here is no longer than `way`.
+    pub fn on_chunk(&mut self, seq: Seq, stripe: u8, published: Time, chunk_time: Duration, way: Duration, now: Time) {
         let sample = published.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
         self.sample(stripe, sample);
-        if let Some((low, high)) = bounds {
+        if let Some((low, high)) = self.bounds(way, chunk_time, now) {
             self.source_us = self.source_us.clamp(low, high);
         }
         match self.next {
@@ -68,6 +67,33 @@ impl Playback {
         } else {
             self.ages + 1
         };
+    }
+
+    /// A chunk came that is of the present; `usual_us` is when chunk 0 would come by the best of today's ways. What was once seen
+    /// is remembered, for after a loss the only way that is left may be a very late one, but not for ever: a host can stall.
+    pub fn on_live(&mut self, seq: Seq, chunk_time: Duration, usual_us: i64, now: Time) {
+        let sample = now.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
+        if self.earliest_us.is_none() {
+            self.live_since = now;
+        }
+        let known = self.earliest_us.unwrap_or(sample);
+        let relaxed = known + (usual_us - known).max(0) / RELAX;
+        self.earliest_us = Some(relaxed.min(sample));
+    }
+
+    /// Between what two moments, in microseconds on our clock, the host published chunk 0, whatever peers say: not after it came
+    /// here at the best, and not long before, for the best `way` is no longer. The first ones that come may all be late, so until
+    /// some rounds have passed peers are believed.
+    fn bounds(&self, way: Duration, chunk_time: Duration, now: Time) -> Option<(i64, i64)> {
+        let earliest = self.earliest_us?;
+        let settling = (chunk_time * self.by_stripe.len() as u32 * 2).max(SETTLING);
+        let is_settled = now.since(self.live_since) > settling;
+        let low = if is_settled {
+            earliest - way.as_micros() as i64
+        } else {
+            i64::MIN
+        };
+        Some((low, earliest))
     }
 
     fn sample(&mut self, stripe: u8, sample: i64) {
@@ -159,6 +185,7 @@ mod tests {
     use super::*;
 
     const T: Duration = Duration::from_millis(60);
+    const WAY: Duration = Duration::from_millis(600);
 
     /// The age that is believed of the last of some chunks, a quarter of which a liar says are so old.
     fn believed(lie: Duration) -> Duration {
@@ -169,7 +196,7 @@ mod tests {
             let now = published + Duration::from_millis(100);
             let stripe = (seq % 4) as u8;
             let claimed = if stripe == 1 { lie } else { Duration::from_millis(100) };
-            playback.on_chunk(Seq(seq), stripe, now - claimed, T, None, now);
+            playback.on_chunk(Seq(seq), stripe, now - claimed, T, WAY, now);
             age = now.since(playback.published(Seq(seq), T));
         }
         age

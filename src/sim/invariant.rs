@@ -6,8 +6,8 @@ use std::fmt;
 use crate::mesh::Message;
 use crate::mesh::wire::Need;
 use crate::sim::hashing::Mixing;
+use crate::sim::healing::Healing;
 use crate::sim::last::Last;
-use crate::sim::metrics::RECENT;
 use crate::sim::network::{Network, node_of};
 use crate::sim::scenario::Scenario;
 use crate::sim::world::SimNode;
@@ -19,8 +19,6 @@ const OF_ONE_NETWORK: usize = 2;
 const KNOWN_OF_ONE_NETWORK: usize = 4;
 /// Worlds up to this size are watched message by message.
 const PARANOID_MAX: usize = 600;
-/// After faults stop, everything is whole within this long.
-const CONVERGENCE_US: u64 = 10_000_000;
 /// What happened last, kept for the report.
 const LAST_EVENTS: usize = 1_000;
 /// The same in a larger world, where most of it is about others.
@@ -51,7 +49,7 @@ pub enum Violation {
     DeadPath { stripe: u8 },
     /// An honest node banned an honest one.
     HonestBanned { reason: &'static str },
-    /// Ten seconds after faults stopped, a stripe had no way to the host.
+    /// Later than ten seconds after faults had stopped, a stripe had no way to the host for a second.
     NotWhole { stripe: u8 },
     /// A chunk was missed although faults had stopped ten seconds before.
     MissedAfterHealing { chunk: u64 },
@@ -121,7 +119,7 @@ pub struct Watcher {
     /// Audits in a row in which a dead way is believed in: two rounds are waited for a silent parent, and a second passes until
     /// the last below it has heard.
     dead_audits: u8,
-    healed_at: Option<u64>,
+    pub(super) healing: Healing,
     stripes: u8,
 }
 
@@ -143,7 +141,7 @@ impl Watcher {
             rings: HashMap::default(),
             dead: HashMap::default(),
             dead_audits: LOOP_AUDITS.max((round_us * 2).div_ceil(1_000_000) as u8 + 2),
-            healed_at: None,
+            healing: Healing::new(scenario.stripes),
             stripes: scenario.stripes,
         }
     }
@@ -221,11 +219,16 @@ impl Watcher {
                     }
                 }
             }
+            Message::Accept { .. } => {
+                // The request may have been on its way for long.
+                if let Some((_, newest)) = self.attached.get_mut(&(from, to)) {
+                    *newest = self.newest;
+                }
+            }
             Message::Hello(_)
             | Message::Session(_)
             | Message::Peers { .. }
             | Message::Attach(_)
-            | Message::Accept { .. }
             | Message::Refuse { .. }
             | Message::Redirect { .. }
             | Message::Detach { .. }
@@ -254,6 +257,7 @@ impl Watcher {
         for stripe in 0..stripes {
             self.audit_stripe(nodes, stripe, now);
         }
+        self.healing.audit(nodes, now);
         if self.paranoid && self.sent.len() > 400_000 {
             let newest = self.newest;
             self.sent.retain(|(_, _, chunk), _| *chunk + 400 > newest);
@@ -348,35 +352,6 @@ impl Watcher {
         *last = end;
         if *times == self.dead_audits {
             self.violate(now, node, Violation::DeadPath { stripe });
-        }
-    }
-
-    /// Faults have stopped.
-    pub fn healed(&mut self, now: u64) {
-        self.healed_at = Some(now);
-    }
-
-    /// Whether they have.
-    pub fn is_healed(&self) -> bool {
-        self.healed_at.is_some()
-    }
-
-    /// After healing, everybody must be whole and miss nothing.
-    pub fn check_convergence(&mut self, nodes: &[Option<Box<SimNode>>], published: &[u64], now: u64) {
-        let Some(healed) = self.healed_at else { return };
-        let from = published.partition_point(|at| *at < healed + CONVERGENCE_US) as u64;
-        for (at, node) in nodes.iter().enumerate().skip(1) {
-            let Some(node) = node.as_ref().filter(|node| node.behaviour.counts()) else {
-                continue;
-            };
-            let until = published.partition_point(|at| at + node.deadline_us <= now) as u64;
-            for stripe in (0..self.stripes).filter(|stripe| !node.mesh.has_path(*stripe)) {
-                self.violate(now, at as u32, Violation::NotWhole { stripe });
-            }
-            let low = from.max((node.heard.highest + 1).saturating_sub(RECENT));
-            if let Some(chunk) = (low..until).find(|chunk| !node.heard.has(*chunk)) {
-                self.violate(now, at as u32, Violation::MissedAfterHealing { chunk });
-            }
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod ack;
 pub mod behaviour;
 pub mod chart;
 pub mod hashing;
+mod healing;
 pub mod invariant;
 mod last;
 pub mod metrics;

@@ -291,8 +291,11 @@ impl World {
 
     /// Closes all accounts; call once, at the end.
     pub fn finish(&mut self) {
-        if self.watcher.is_healed() && plan::is_possible(&self.nodes, &self.network, self.scenario.stripes) {
-            self.watcher.check_convergence(&self.nodes, &self.published, self.now);
+        let is_healed = self.watcher.healing.is_begun();
+        if is_healed && plan::is_possible(&self.nodes, &self.network, self.scenario.stripes) {
+            for (node, violation) in self.watcher.healing.broken(&self.nodes, &self.published, self.now) {
+                self.violate(node, violation);
+            }
         }
         for at in 0..self.nodes.len() as u32 {
             if at != 0 {

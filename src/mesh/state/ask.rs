@@ -90,6 +90,10 @@ impl Mesh {
         let stripe = want.seq.stripe(self.stripe_count()).0;
         let (parent, count) = (self.stripes[usize::from(stripe)].parent, self.stripe_count());
         let rank = |n: &Neighbour| -> u32 {
+            // What was lost on its way from the host to a root may be missing everywhere below: then only the host has it.
+            if n.is_host() && parent == Some(n.key) && want.tries > 0 && !want.has_asked(n.key) {
+                return 0;
+            }
             let slow = n.rtt_us / 20_000;
             let silent = u32::from(now.since(n.heard) > self.config.repair_retry * 3) * 8;
             let unmet = u32::from(n.unmet.saturating_sub(n.met)).min(8);

@@ -16,8 +16,10 @@ use crate::mesh::wire::{CHUNK_HEADER_BYTES, Message, Pushed};
 use crate::mesh::{Delivery, Event, OffAirReason};
 use crate::units::{Seq, Time};
 
-/// Chunks older than this are of somebody's past: a burst or a late repair.
+/// Chunks that come so long after the best way here brings them are of somebody's past: a burst or a late repair.
 const LIVE_AGE: Duration = Duration::from_millis(600);
+/// That the best way from the host to here is longer than this, or than half the deadline, nobody need believe.
+const WAY_MAX: Duration = Duration::from_millis(600);
 /// Beyond the deadline, after which a chunk is sent to nobody; ages are estimates, and D + 1 s is the limit.
 const OLD: Duration = Duration::from_millis(800);
 /// Chunks older than this serve no deadline there is; who sends them means no good.
@@ -39,7 +41,8 @@ impl Mesh {
         let chunk = SignedChunk::sign(self.channel, self.epoch(), seq, payload, self.crypto.as_ref());
         let stripe = seq.stripe(self.stripe_count()).0;
         let chunk_time = self.chunk_time();
-        self.playback.on_chunk(seq, stripe, now, chunk_time, None, now);
+        self.playback
+            .on_chunk(seq, stripe, now, chunk_time, Duration::ZERO, now);
         self.take(chunk, 0, Duration::ZERO, None, now);
         self.watch_if_due(now);
     }
@@ -89,12 +92,10 @@ impl Mesh {
             }
         }
         let stripe = seq.stripe(session.stripes).0;
-        // What arrives cannot be younger than its way here is long; that the best way is longer than that, nobody need believe.
-        let trust = (self.config.deadline / 2).as_micros() as i64;
-        let bounds = self.best_offset().0.map(|best| (best - trust, best));
+        let way = WAY_MAX.min(self.config.deadline / 2);
         let published = now - claimed;
         self.playback
-            .on_chunk(seq, stripe, published, session.chunk_time, bounds, now);
+            .on_chunk(seq, stripe, published, session.chunk_time, way, now);
         let age = now.since(self.playback.published(seq, session.chunk_time));
         self.fresh_at = now;
         self.told_silent = false;
@@ -125,8 +126,9 @@ impl Mesh {
             // Children are owed one new chunk a round; what comes late or faster, as in our own first burst, goes on as far
             // as the budget bears.
             let round = self.round();
+            let is_live = self.is_live(seq, now);
             let state = &mut self.stripes[usize::from(stripe)];
-            let is_new = self.is_source || age <= LIVE_AGE && state.takes_turn(round, now);
+            let is_new = self.is_source || is_live && state.takes_turn(round, now);
             // The whole second is only looked at when there is somebody to leave out.
             let is_pressed = self.has_quiet_child(stripe, now) && self.is_pressed(QUIET_SHARE, now);
             let children = if self.members.feeding & bit == 0 {
@@ -238,6 +240,10 @@ impl Mesh {
             };
             if is_newest {
                 state.on_push(seq, chunk_time, now);
+                if let Some(best) = self.best_offset().0 {
+                    self.playback.on_live(seq, chunk_time, best, now);
+                }
+                let state = &mut self.stripes[usize::from(stripe)];
                 if let Some(path) = state.silenced.take() {
                     // It was only slow; to look elsewhere would upset all who hang below.
                     state.path = Some(path);
@@ -383,6 +389,14 @@ impl Mesh {
             }
             expect += count;
         }
+    }
+
+    /// Whether a chunk is of the present, as our own clock tells: what peers say of its age may be a lie, and whoever takes what is
+    /// new for the past passes it on only as far as the budget bears.
+    fn is_live(&self, seq: Seq, now: Time) -> bool {
+        let usual_us = (seq.0 * self.chunk_time().as_micros() as u64) as i64;
+        let late_us = self.best_offset().0.map_or(0, |best| now.0 as i64 - usual_us - best);
+        late_us <= LIVE_AGE.as_micros() as i64
     }
 
     /// The smallest usual offset among fed stripes, with its deviation.

@@ -77,7 +77,7 @@ impl World {
         for node in attackers {
             self.vanish(node);
         }
-        self.watcher.healed(self.now);
+        self.watcher.healing.begin(self.now);
     }
 
     /// Attackers that act on their own account.
