@@ -27,6 +27,9 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(8);
 const DIAL_AGAIN: Duration = Duration::from_secs(1);
 /// Dials remembered, under way or over.
 const DIALS_KEPT_MAX: usize = 64;
+/// Peers that did not answer, remembered, and for how long: after a crash of most of an audience all were dialled again each second.
+const GONE_FOR: Duration = Duration::from_secs(30);
+const GONE_MAX: usize = 64;
 
 /// A dial under way, or one that is not long ago.
 #[derive(Clone, Debug)]
@@ -73,6 +76,8 @@ pub struct Members {
     pub feeding: u16,
     passive: Vec<Known>,
     dials: Vec<Dialling>,
+    /// Who did not answer a dial lately, and when: others go on naming them for long.
+    gone: Vec<(Key, Time)>,
     bootstrap: Bootstrap,
     /// Who took us in and gave nothing; outlives the connection.
     pub barren: Barren,
@@ -100,6 +105,7 @@ impl Members {
             dial.over |= dial.peer == Some(peer) || dial.addrs.contains(&remote);
         }
         self.bootstrap.answered(remote);
+        self.forgive(Key::of(&peer), now);
         if let Some(at) = self.find(&peer) {
             self.remotes[at] = remote;
             return Some(at);
@@ -191,7 +197,8 @@ impl Members {
         {
             return;
         }
-        if record.addrs.is_empty() || max == 0 || self.has_many_of(record, key) {
+        let is_gone = self.gone.iter().any(|(other, _)| *other == key);
+        if record.addrs.is_empty() || max == 0 || is_gone || self.has_many_of(record, key) {
             return;
         }
         let new = Known {
@@ -243,9 +250,20 @@ impl Members {
         known.is_some_and(|known| known.record.peer == record.peer && known.record.serial >= record.serial)
     }
 
-    /// Forgets a peer's record.
-    pub fn forget(&mut self, peer: &PeerId) {
+    /// Forgets the record of a peer that did not answer, whoever names it again soon.
+    pub fn forget(&mut self, peer: &PeerId, now: Time) {
         self.passive.retain(|known| known.record.peer != *peer);
+        let key = Key::of(peer);
+        self.forgive(key, now);
+        if self.gone.len() < GONE_MAX {
+            self.gone.push((key, now));
+        }
+    }
+
+    /// One who did not answer has come after all; some others are long enough ago to be tried again.
+    fn forgive(&mut self, key: Key, now: Time) {
+        self.gone
+            .retain(|(other, at)| *other != key && now.since(*at) < GONE_FOR);
     }
 
     /// Records of peers that are neither connected nor being dialled and that `fits`, in random order.
@@ -384,6 +402,32 @@ mod tests {
         for n in 4..9 {
             assert!(members.add(peer(n), at("192.168.0.9:1"), false, 99, Time(0)).is_some());
         }
+    }
+
+    #[test]
+    fn who_did_not_answer_is_not_learnt_again_for_a_while() {
+        let mut members = Members::default();
+        let mut rng = Rng::new(1);
+        let record = Arc::new(PeerRecord {
+            peer: peer(1),
+            serial: 1,
+            slots: 1,
+            addrs: vec![SocketAddr::from(([127, 0, 0, 1], 1))],
+            signature: [0; 64],
+        });
+        members.learn(&record, Key(9), 8, &mut rng);
+        members.forget(&peer(1), Time(0));
+        members.learn(&record, Key(9), 8, &mut rng);
+        assert_eq!(members.passive_len(), 0);
+        // Time passes; another one is forgotten.
+        members.forget(&peer(2), Time(0) + GONE_FOR + Duration::from_secs(1));
+        members.learn(&record, Key(9), 8, &mut rng);
+        assert_eq!(members.passive_len(), 1);
+        // Whoever comes by itself is there.
+        members.forget(&peer(1), Time(0));
+        members.add(peer(1), record.addrs[0], false, 9, Time(1));
+        members.learn(&record, Key(9), 8, &mut rng);
+        assert_eq!(members.passive_len(), 1);
     }
 
     #[test]

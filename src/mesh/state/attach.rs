@@ -3,21 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::rise::outranks;
 use super::spend::PRESSED;
 use super::{Mesh, Phase, bit, stripes_of};
 use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
 use crate::mesh::Delivery;
-use crate::mesh::budget;
 use crate::mesh::member::Child;
 use crate::mesh::wire::{Attach, HOPS_MAX, Message, Need, Path, Reason, Status};
 use crate::units::{Epoch, Seq, Stripe, Time};
 
-/// Share of the budget that feeding may take while one child makes room for another.
-const OVERLAP_SHARE: f64 = 0.94;
-/// Where the two together are more than that: how long the one who goes is still fed, and how long until the next.
-const SHORT_GRACE: Duration = Duration::from_millis(400);
-const REDIRECT_PAUSE: Duration = Duration::from_secs(2);
 /// Others named by one who has hardly any upload left.
 const OTHERS_WHEN_FULL: usize = 2;
 /// Share of the budget up to which newcomers are let in: beyond it they would wait for the past, which others give at once.
@@ -151,7 +144,7 @@ impl Mesh {
         if is_pressed && !(interior && attach.need == Need::Orphan) {
             return Err(Reason::Full);
         }
-        let victim = self.victim(at, stripe, if interior { attach.slots } else { 0 }, attach.need, now);
+        let victim = self.victim(at, stripe, interior, attach, now);
         victim.map(Some).ok_or(Reason::Full)
     }
 
@@ -172,85 +165,6 @@ impl Mesh {
             // up to half of the slots, some found no place in a stripe with few nodes of its own, though many links were free.)
             need != Need::Better && used < slots
         }
-    }
-
-    /// The child that has to make room: a guest from a foreign stripe, or a leaf where an interior node could stand.
-    fn victim(&self, at: usize, stripe: u8, slots: u8, need: Need, now: Time) -> Option<usize> {
-        if now.since(self.redirected) < REDIRECT_PAUSE && !self.bears_overlap() {
-            return None;
-        }
-        let moving = self.members.list.iter().any(|n| n.leaving != 0);
-        if moving && !self.is_source || self.is_source && self.members.list.iter().any(|n| n.leaving & bit(stripe) != 0)
-        {
-            return None;
-        }
-        let stripes = self.stripe_count();
-        // The one who asks may be a guest in another stripe, and must not be sent away for itself.
-        let is_guest = |(other, n): (usize, &crate::mesh::member::Neighbour)| {
-            other != at && !self.is_source && n.fed & !bit(self.home()) != 0
-        };
-        let home = stripe == self.home() || self.is_source;
-        if home && let Some(guest) = self.members.list.iter().enumerate().position(is_guest) {
-            return Some(guest);
-        }
-        if slots == 0 || !home {
-            return None;
-        }
-        let rank = |n: &crate::mesh::member::Neighbour| {
-            let interior = n.key.home(stripes) == stripe;
-            let idle = self.is_source && self.is_idle_root(n, stripe, now);
-            if interior && !idle { n.slots() } else { 0 }
-        };
-        let children = self.members.list.iter().enumerate();
-        let (victim, weakest) = children
-            .filter(|(other, n)| n.fed & bit(stripe) != 0 && *other != at)
-            .map(|(other, n)| (other, rank(n)))
-            .min_by_key(|(_, rank)| *rank)?;
-        outranks(slots, weakest)
-            .then_some(victim)
-            .or_else(|| self.oldest_child(at, stripe, need, now))
-    }
-
-    /// Asks a child to make room for the one that has just come; its stripe is taken back if it does not.
-    fn redirect(&mut self, victim: usize, stripe: u8, newcomer: Option<usize>, now: Time) {
-        let home = bit(self.home());
-        let neighbour = &mut self.members.list[victim];
-        let lost = if neighbour.fed & bit(stripe) != 0 {
-            stripe
-        } else {
-            stripes_of(neighbour.fed & !home).next().unwrap_or(stripe)
-        };
-        neighbour.leaving |= bit(lost);
-        // Where two links in place of one are more than the budget bears, the one who goes must make haste.
-        // Who passes nothing on at the host must make haste, too: a whole stripe may wait for the place.
-        let is_idle = self.is_source && self.is_idle_root(&self.members.list[victim], lost, now);
-        let grace = if self.bears_overlap() && !is_idle {
-            self.config.redirect_grace
-        } else {
-            SHORT_GRACE
-        };
-        let leave_by = now + grace;
-        self.redirected = now;
-        let neighbour = &mut self.members.list[victim];
-        if let Some(child) = neighbour.child.as_mut() {
-            child.leave_by = leave_by;
-        }
-        let mut others = self.others_for(victim, bit(lost), now);
-        let newcomer = newcomer.and_then(|at| self.members.list[at].record.clone());
-        if let Some(record) = newcomer.filter(|_| lost == stripe) {
-            others.retain(|other| other.peer != record.peer);
-            others.insert(0, record);
-        }
-        let stripe = Stripe(lost);
-        self.send(victim, Message::Redirect { stripe, others }, Delivery::Reliable, now);
-    }
-
-    /// Whether the budget bears one child link more than there are.
-    fn bears_overlap(&self) -> bool {
-        let Some(session) = &self.session else { return true };
-        let link = budget::link_bps(&self.config, session.bitrate_bps, session.chunk_time, session.stripes);
-        let links = self.slots_used() + 1;
-        links as f64 * link <= self.upload_bps as f64 * OVERLAP_SHARE
     }
 
     fn feed(&mut self, at: usize, stripe: u8, attach: &Attach, now: Time) {
@@ -403,20 +317,6 @@ impl Mesh {
             .iter()
             .filter(|n| n.fed & !n.leaving & bit != 0)
             .count()
-    }
-
-    /// Sends children away after the budget was lowered.
-    pub(super) fn shed(&mut self, now: Time) {
-        while self.slots_used() > usize::from(self.slots) {
-            let fed = |n: &crate::mesh::member::Neighbour| n.fed & !n.leaving != 0;
-            let Some(at) = self.members.list.iter().rposition(fed) else {
-                return;
-            };
-            let stripe = stripes_of(self.members.list[at].fed & !self.members.list[at].leaving)
-                .next()
-                .unwrap_or(0);
-            self.redirect(at, stripe, None, now);
-        }
     }
 
     /// Whether a stripe has a way to the host and flows.

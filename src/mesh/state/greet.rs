@@ -402,7 +402,7 @@ impl Mesh {
         // Records are kept while nothing is heard at all: then it is we who are cut off, and they are the way back.
         let cut_off = now.since(self.fresh_at) > self.config.takeover;
         if let Some(peer) = peer.filter(|_| !cut_off) {
-            self.members.forget(&peer);
+            self.members.forget(&peer, now);
         }
         self.timers.by(Timer::Seek, now + self.config.attach_timeout);
     }

@@ -5,6 +5,7 @@ mod attach;
 mod burst;
 mod choose;
 mod dial;
+mod displace;
 mod flow;
 mod greet;
 mod hunger;
@@ -408,7 +409,7 @@ impl Mesh {
     /// Refuses a peer for a while and ends the connection.
     fn ban(&mut self, peer: PeerId, reason: &'static str, now: Time) {
         self.standing.ban(peer, now + self.config.ban);
-        self.members.forget(&peer);
+        self.members.forget(&peer, now);
         self.tell(Event::Banned { peer, reason });
         self.drop_peer(peer, CloseReason::Banned, now);
     }

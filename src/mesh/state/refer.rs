@@ -22,9 +22,10 @@ impl Mesh {
         let fits = |key: Key| mask & bit(key.home(stripes)) != 0;
         let alive = |n: &&Neighbour| {
             let named = n.record.as_ref().is_some_and(|record| !record.addrs.is_empty());
-            n.peer != peer && named && n.load.free > 0 && now.since(n.heard) < ALIVE
+            n.peer != peer && n.slots() > 0 && named && now.since(n.heard) < ALIVE
         };
-        let list = self.members.list.iter().filter(alive);
+        let living = self.members.list.iter().filter(alive);
+        let list = living.clone().filter(|n| n.load.free > 0);
         let near = |n: &&Neighbour| fits(n.key) && n.load.fed & bit(n.key.home(stripes)) != 0;
         // Next best is a guest's place: it is better than the door of one of whom we know nothing.
         let far = |n: &&Neighbour| !fits(n.key) && n.load.fed & mask != 0;
@@ -33,10 +34,14 @@ impl Mesh {
             let extra = self.rng.below(others.len());
             others.swap_remove(extra);
         }
-        let mut guests: Vec<_> = list.filter(far).filter_map(|n| n.record.clone()).collect();
-        while others.len() < OTHERS_MAX && !guests.is_empty() {
-            let next = self.rng.below(guests.len());
-            others.push(guests.swap_remove(next));
+        // Then whoever is alive and at home in it: after a crash most of those one has only heard of are dead.
+        let full = |n: &&Neighbour| fits(n.key) && !(n.load.free > 0 && near(n));
+        for class in [list.filter(far).collect::<Vec<_>>(), living.filter(full).collect()] {
+            let mut class: Vec<_> = class.into_iter().filter_map(|n| n.record.clone()).collect();
+            while others.len() < OTHERS_MAX && !class.is_empty() {
+                let next = self.rng.below(class.len());
+                others.push(class.swap_remove(next));
+            }
         }
         if others.len() < OTHERS_MAX {
             let more = self.members.candidates(&mut self.rng, |record| {

@@ -199,7 +199,9 @@ impl Mesh {
         {
             self.stripes[usize::from(stripe.0)].unrest = Unrest::Curious;
             self.stripes[usize::from(stripe.0)].moved = Time::ZERO;
-            let need = self.need(stripe.0, now).unwrap_or(Need::Better);
+            let is_lost = self.stripes[usize::from(stripe.0)].path.is_none();
+            let usual = if is_lost { Need::Orphan } else { Need::Better };
+            let need = self.need(stripe.0, now).unwrap_or(usual);
             self.ask_one(at, bit(stripe.0), need, now);
         }
     }

@@ -35,12 +35,16 @@ impl Mesh {
             return Some(Need::Orphan);
         }
         if state.path.is_none() || now > self.silent_at(stripe) {
-            let waits = state
-                .parent_lost_at
-                .is_some_and(|at| now.since(at) < self.config.patience);
-            return (!waits).then_some(Need::Orphan);
+            return (!self.waits(stripe, now)).then_some(Need::Orphan);
         }
         (state.unrest != Unrest::Calm && now.since(state.moved) > self.config.lag_cooldown).then_some(Need::Better)
+    }
+
+    /// Whether a stripe waits for its parent, which says that it looks for one itself.
+    fn waits(&self, stripe: u8, now: Time) -> bool {
+        let state = &self.stripes[usize::from(stripe)];
+        let lost = state.parent_lost_at;
+        state.candidate.is_none() && lost.is_some_and(|at| now.since(at) < self.config.patience)
     }
 
     /// When the parent of a stripe counts as silent.
@@ -105,7 +109,9 @@ impl Mesh {
             if self.is_starving(now) {
                 return;
             }
-            self.dial_for(stripe, need, now);
+            // Who is sent away will have nothing soon: any place will do.
+            let is_sent = self.stripes[usize::from(stripe)].unrest == Unrest::Sent;
+            self.dial_for(stripe, if is_sent { Need::Newcomer } else { need }, now);
         }
         self.timers.by(Timer::Seek, now + self.config.attach_timeout);
     }
@@ -222,7 +228,9 @@ impl Mesh {
             || path.is_empty()
             || path.len() >= HOPS_MAX
             || self.members.list[at].fed & bit != 0;
-        let wanted = self.need(stripe.0, now).is_some() && (asked || self.window.is_empty());
+        // Who still waits for its parent to find a way takes what it asked for: the host offers its places in that very moment.
+        let needed = self.need(stripe.0, now).is_some() || asked && self.waits(stripe.0, now);
+        let wanted = needed && (asked || self.window.is_empty());
         if is_loop || !wanted || self.phase != Phase::Running {
             if is_loop {
                 self.stripes[index].shun(key, now + self.config.refusal_backoff, now);

@@ -173,7 +173,7 @@ impl Mesh {
             if now.since(neighbour.alive) > dead_child && self.phase == Phase::Running {
                 self.cut(at, fed, now);
             } else if leaving != 0 && child.leave_by <= now {
-                self.cut(at, leaving, now);
+                self.end_leave(at, now);
             }
         }
     }

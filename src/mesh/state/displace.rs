@@ -1,0 +1,135 @@
+//! Who makes room for whom: the child that must go, how long it may stay, and what becomes of it when its place is free again.
+
+use std::time::Duration;
+
+use super::rise::outranks;
+use super::{Mesh, bit, stripes_of};
+use crate::mesh::Delivery;
+use crate::mesh::budget;
+use crate::mesh::member::Neighbour;
+use crate::mesh::wire::{Attach, Message, Need};
+use crate::units::{Stripe, Time};
+
+/// Share of the budget that feeding may take while one child makes room for another.
+const OVERLAP_SHARE: f64 = 0.94;
+/// Where the two together are more than that: how long the one who goes is still fed, and how long until the next.
+const SHORT_GRACE: Duration = Duration::from_millis(400);
+const REDIRECT_PAUSE: Duration = Duration::from_secs(2);
+
+impl Mesh {
+    /// The child that has to make room: a guest from a foreign stripe, or a leaf where an interior node could stand.
+    pub(super) fn victim(&self, at: usize, stripe: u8, interior: bool, attach: &Attach, now: Time) -> Option<usize> {
+        if now.since(self.redirected) < REDIRECT_PAUSE && !self.bears_overlap() {
+            return None;
+        }
+        let moving = self.members.list.iter().any(|n| n.leaving != 0);
+        if moving && !self.is_source || self.is_source && self.members.list.iter().any(|n| n.leaving & bit(stripe) != 0)
+        {
+            return None;
+        }
+        let stripes = self.stripe_count();
+        // The one who asks may be a guest in another stripe, and must not be sent away for itself.
+        let is_guest =
+            |(other, n): (usize, &Neighbour)| other != at && !self.is_source && n.fed & !bit(self.home()) != 0;
+        let home = stripe == self.home() || self.is_source;
+        if home && let Some(guest) = self.members.list.iter().enumerate().position(is_guest) {
+            return Some(guest);
+        }
+        if !home {
+            return None;
+        }
+        if !interior {
+            return self.leaf_at_host(stripe, attach);
+        }
+        let rank = |n: &Neighbour| {
+            let interior = n.key.home(stripes) == stripe;
+            let idle = self.is_source && self.is_idle_root(n, stripe, now);
+            if interior && !idle { n.slots() } else { 0 }
+        };
+        let children = self.members.list.iter().enumerate();
+        let (victim, weakest) = children
+            .filter(|(other, n)| n.fed & bit(stripe) != 0 && *other != at)
+            .map(|(other, n)| (other, rank(n)))
+            .min_by_key(|(_, rank)| *rank)?;
+        outranks(attach.slots, weakest)
+            .then_some(victim)
+            .or_else(|| self.oldest_child(at, stripe, attach.need, now))
+    }
+
+    /// A child of the host that passes nothing on at all: where nobody is left whose own stripe this is, a guest who can feed others
+    /// takes its place. (After a crash three leaves held the host's places for five seconds while forty waited behind them.)
+    fn leaf_at_host(&self, stripe: u8, attach: &Attach) -> Option<usize> {
+        let is_leaf = |n: &Neighbour| n.fed & !n.leaving & bit(stripe) != 0 && n.slots() == 0;
+        let wanted = self.is_source && attach.slots > 0 && attach.need != Need::Better;
+        self.members.list.iter().position(is_leaf).filter(|_| wanted)
+    }
+
+    /// Asks a child to make room for the one that has just come; its stripe is taken back if it does not.
+    pub(super) fn redirect(&mut self, victim: usize, stripe: u8, newcomer: Option<usize>, now: Time) {
+        let home = bit(self.home());
+        let neighbour = &mut self.members.list[victim];
+        let lost = if neighbour.fed & bit(stripe) != 0 {
+            stripe
+        } else {
+            stripes_of(neighbour.fed & !home).next().unwrap_or(stripe)
+        };
+        neighbour.leaving |= bit(lost);
+        // Where two links in place of one are more than the budget bears, the one who goes must make haste.
+        // Who passes nothing on at the host must make haste, too: a whole stripe may wait for the place.
+        let is_idle = self.is_source && self.is_idle_root(&self.members.list[victim], lost, now);
+        let grace = if self.bears_overlap() && !is_idle {
+            self.config.redirect_grace
+        } else {
+            SHORT_GRACE
+        };
+        let leave_by = now + grace;
+        self.redirected = now;
+        let neighbour = &mut self.members.list[victim];
+        if let Some(child) = neighbour.child.as_mut() {
+            child.leave_by = leave_by;
+        }
+        let mut others = self.others_for(victim, bit(lost), now);
+        let newcomer = newcomer.and_then(|at| self.members.list[at].record.clone());
+        if let Some(record) = newcomer.filter(|_| lost == stripe) {
+            others.retain(|other| other.peer != record.peer);
+            others.insert(0, record);
+        }
+        let stripe = Stripe(lost);
+        self.send(victim, Message::Redirect { stripe, others }, Delivery::Reliable, now);
+    }
+
+    /// The time of a child that was asked to make room is over: it stays if its place is free, for the one who wanted it may have gone
+    /// elsewhere. (A host cut the only root of a stripe for one that had left again three seconds before.)
+    pub(super) fn end_leave(&mut self, at: usize, now: Time) {
+        let leaving = self.members.list[at].leaving;
+        for stripe in stripes_of(leaving) {
+            if self.has_room(stripe, Need::Orphan) {
+                self.members.list[at].leaving &= !bit(stripe);
+            } else {
+                self.cut(at, bit(stripe), now);
+            }
+        }
+    }
+
+    /// Whether the budget bears one child link more than there are.
+    fn bears_overlap(&self) -> bool {
+        let Some(session) = &self.session else { return true };
+        let link = budget::link_bps(&self.config, session.bitrate_bps, session.chunk_time, session.stripes);
+        let links = self.slots_used() + 1;
+        links as f64 * link <= self.upload_bps as f64 * OVERLAP_SHARE
+    }
+
+    /// Sends children away after the budget was lowered.
+    pub(super) fn shed(&mut self, now: Time) {
+        while self.slots_used() > usize::from(self.slots) {
+            let fed = |n: &Neighbour| n.fed & !n.leaving != 0;
+            let Some(at) = self.members.list.iter().rposition(fed) else {
+                return;
+            };
+            let stripe = stripes_of(self.members.list[at].fed & !self.members.list[at].leaving)
+                .next()
+                .unwrap_or(0);
+            self.redirect(at, stripe, None, now);
+        }
+    }
+}
