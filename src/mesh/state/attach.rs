@@ -57,7 +57,7 @@ impl Mesh {
                 let mut others = if reason == Reason::NotFed && self.is_starving(now) {
                     Vec::new()
                 } else {
-                    self.others_for(at, stripes, now)
+                    self.others_for(at, stripes, attach.need, now)
                 };
                 // Many are refused at once when many come: then each is told of a few. (Told of nobody, one in fifty of a crowd
                 // stood for two seconds before doors that had been closed to it.)

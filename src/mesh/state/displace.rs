@@ -88,7 +88,7 @@ impl Mesh {
         if let Some(child) = neighbour.child.as_mut() {
             child.leave_by = leave_by;
         }
-        let mut others = self.others_for(victim, bit(lost), now);
+        let mut others = self.others_for(victim, bit(lost), Need::Better, now);
         let newcomer = newcomer.and_then(|at| self.members.list[at].record.clone());
         if let Some(record) = newcomer.filter(|_| lost == stripe) {
             others.retain(|other| other.peer != record.peer);

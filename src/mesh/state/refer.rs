@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Mesh, bit};
 use crate::mesh::member::Neighbour;
 use crate::mesh::record::{Key, PeerRecord};
+use crate::mesh::wire::Need;
 use crate::units::Time;
 
 /// Heard within this time, a neighbour is named as alive.
@@ -16,7 +17,7 @@ const OTHERS_MAX: usize = 3;
 impl Mesh {
     /// Records of those who might have room in a stripe: neighbours with free slots, at home in it first, then others by their
     /// home.
-    pub(super) fn others_for(&mut self, at: usize, mask: u16, now: Time) -> Vec<Arc<PeerRecord>> {
+    pub(super) fn others_for(&mut self, at: usize, mask: u16, need: Need, now: Time) -> Vec<Arc<PeerRecord>> {
         let stripes = self.stripe_count().max(1);
         let peer = self.members.list[at].peer;
         let fits = |key: Key| mask & bit(key.home(stripes)) != 0;
@@ -34,8 +35,10 @@ impl Mesh {
             let extra = self.rng.below(others.len());
             others.swap_remove(extra);
         }
-        // Then whoever is alive and at home in it: after a crash most of those one has only heard of are dead.
-        let full = |n: &&Neighbour| fits(n.key) && !(n.load.free > 0 && near(n));
+        // For those who have lost their parent then whoever is alive and at home in it: after a crash most of those one has only heard
+        // of are dead. (Others are better spread over all there are: with this for all, lag and overhead grew.)
+        let is_orphan = need == Need::Orphan;
+        let full = |n: &&Neighbour| is_orphan && fits(n.key) && !(n.load.free > 0 && near(n));
         for class in [list.filter(far).collect::<Vec<_>>(), living.filter(full).collect()] {
             let mut class: Vec<_> = class.into_iter().filter_map(|n| n.record.clone()).collect();
             while others.len() < OTHERS_MAX && !class.is_empty() {

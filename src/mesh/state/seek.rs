@@ -109,9 +109,7 @@ impl Mesh {
             if self.is_starving(now) {
                 return;
             }
-            // Who is sent away will have nothing soon: any place will do.
-            let is_sent = self.stripes[usize::from(stripe)].unrest == Unrest::Sent;
-            self.dial_for(stripe, if is_sent { Need::Newcomer } else { need }, now);
+            self.dial_for(stripe, need, now);
         }
         self.timers.by(Timer::Seek, now + self.config.attach_timeout);
     }
