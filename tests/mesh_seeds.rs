@@ -11,8 +11,8 @@ const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 /// Those of them that still break a rule: in 9, a stream of 32 kbit/s in eight stripes, some miss a chunk after all has healed.
 const STILL_BROKEN: [u64; 1] = [9];
 
-/// Seeds that taught something. In 25 and 181 leaves held the host's places after a crash, and those who could have passed the stripe
-/// on waited behind them; in 33 and 48 everybody dialled the dead, whom others named again and again.
+/// Seeds that taught something. In 181 leaves held the host's places after a crash, and those who could have passed the stripe on
+/// waited behind them; in 33 orphans were sent to the dead again and again. 25 and 48 became whole with these two.
 const TAUGHT: [u64; 4] = [25, 33, 48, 181];
 
 fn run(seed: u64) -> Report {
