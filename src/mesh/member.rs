@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::mesh::barren::Barren;
 use crate::mesh::bootstrap::Bootstrap;
+use crate::mesh::dials::Dials;
 pub use crate::mesh::neighbour::{Child, Neighbour};
 use crate::mesh::record::{Key, PeerRecord, prefix};
 use crate::mesh::rng::{Rng, mix};
@@ -19,26 +20,9 @@ const STEP: usize = 4;
 const PASSIVE_PER_PREFIX_MAX: usize = 4;
 /// One part in so many of a full list of records may come from one neighbour, so that none can fill it by talking much.
 const PASSIVE_SHARE: usize = 4;
-/// Dials under way at once.
-const DIALS_MAX: usize = 8;
-/// How long a dial may take before it counts as failed, whatever the driver says.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(8);
-/// No address is dialled more often than this, for the one behind it may refuse at once each time.
-const DIAL_AGAIN: Duration = Duration::from_secs(1);
-/// Dials remembered, under way or over.
-const DIALS_KEPT_MAX: usize = 64;
 /// Peers that did not answer, remembered, and for how long: after a crash of most of an audience all were dialled again each second.
 const GONE_FOR: Duration = Duration::from_secs(30);
 const GONE_MAX: usize = 64;
-
-/// A dial under way, or one that is not long ago.
-#[derive(Clone, Debug)]
-struct Dialling {
-    over: bool,
-    peer: Option<PeerId>,
-    addrs: Vec<SocketAddr>,
-    since: Time,
-}
 
 /// The record of a peer that is not connected, with what it is looked up by.
 #[derive(Clone, Debug)]
@@ -75,7 +59,7 @@ pub struct Members {
     /// [`Members::count_fed`].
     pub feeding: u16,
     passive: Vec<Known>,
-    dials: Vec<Dialling>,
+    pub dials: Dials,
     /// Who did not answer a dial lately, and when: others go on naming them for long.
     gone: Vec<(Key, Time)>,
     bootstrap: Bootstrap,
@@ -101,9 +85,7 @@ impl Members {
 
     /// Adds a connection; `None` when there are too many, or too many of its network, or one of its short name.
     pub fn add(&mut self, peer: PeerId, remote: SocketAddr, dialled: bool, max: usize, now: Time) -> Option<usize> {
-        for dial in &mut self.dials {
-            dial.over |= dial.peer == Some(peer) || dial.addrs.contains(&remote);
-        }
+        self.dials.end(Some(peer), &[remote]);
         self.bootstrap.answered(remote);
         self.forgive(Key::of(&peer), now);
         if let Some(at) = self.find(&peer) {
@@ -282,15 +264,11 @@ impl Members {
 
     /// Whether the peer is connected or being dialled.
     pub fn is_near(&self, peer: &PeerId) -> bool {
-        self.find(peer).is_some() || self.dials.iter().any(|dial| !dial.over && dial.peer == Some(*peer))
+        self.find(peer).is_some() || self.dials.is_under_way(peer)
     }
 
     fn is_near_key(&self, key: Key) -> bool {
-        self.by_key(key).is_some()
-            || self
-                .dials
-                .iter()
-                .any(|dial| dial.peer.is_some_and(|peer| Key::of(&peer) == key))
+        self.by_key(key).is_some() || self.dials.is_recent(key)
     }
 
     /// Up to `count` random records, of neighbours and others.
@@ -317,42 +295,10 @@ impl Members {
         picked
     }
 
-    /// Notes a dial; false when one for the same peer or address is under way, or too many are.
-    pub fn start_dial(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr], now: Time) -> bool {
-        self.dials
-            .retain(|dial| now.since(dial.since) < if dial.over { DIAL_AGAIN } else { DIAL_TIMEOUT });
-        let twice = self
-            .dials
-            .iter()
-            .any(|dial| (peer.is_some() && dial.peer == peer) || dial.addrs.iter().any(|addr| addrs.contains(addr)));
-        if twice || self.dials() >= DIALS_MAX || self.dials.len() >= DIALS_KEPT_MAX || addrs.is_empty() {
-            return false;
-        }
-        let addrs = addrs.to_vec();
-        self.dials.push(Dialling {
-            over: false,
-            peer,
-            addrs,
-            since: now,
-        });
-        true
-    }
-
-    /// Dials under way.
-    pub fn dials(&self) -> usize {
-        self.dials.iter().filter(|dial| !dial.over).count()
-    }
-
     /// A dial came to nothing.
     pub fn dial_failed(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr]) {
         self.bootstrap.failed(addrs);
-        let about = |dial: &Dialling| {
-            (peer.is_some() && dial.peer == peer) || dial.addrs.iter().any(|addr| addrs.contains(addr))
-        };
-        self.dials
-            .iter_mut()
-            .filter(|dial| about(dial))
-            .for_each(|dial| dial.over = true);
+        self.dials.end(peer, addrs);
     }
 
     /// Keeps addresses to begin with.

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod chunk;
 pub mod config;
 pub mod crypto;
+mod dials;
 pub mod member;
 pub mod neighbour;
 pub mod playback;

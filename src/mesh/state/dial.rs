@@ -44,7 +44,7 @@ impl Mesh {
         }
         if !self.bears(DIAL_BYTES, now)
             || !self.dial_allowance.take(1.0, now)
-            || !self.members.start_dial(Some(peer), &record.addrs, now)
+            || !self.members.dials.start(Some(peer), &record.addrs, now)
         {
             return false;
         }
@@ -88,7 +88,7 @@ impl Mesh {
     /// Dials addresses to begin with, at most so many.
     pub(super) fn dial_bootstrap(&mut self, most: usize, now: Time) {
         for addr in self.members.bootstrap().into_iter().take(most) {
-            if self.members.start_dial(None, &[addr], now) {
+            if self.members.dials.start(None, &[addr], now) {
                 self.out.push_back(Output::Dial {
                     peer: None,
                     addrs: vec![addr],

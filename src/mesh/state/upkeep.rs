@@ -261,7 +261,7 @@ impl Mesh {
             .filter(|at| self.members.list[*at].is_spare())
             .collect();
         let mine = spares.iter().filter(|at| self.members.list[**at].dialled).count();
-        let pending = self.members.dials();
+        let pending = self.members.dials.eager(now);
         // Whoever stands by at the host is a root when all others of a stripe are gone.
         let times = if self.is_source { ROOT_SPARES } else { 1 };
         let short = mine + pending < self.config.spares_dialled * times;
