@@ -258,9 +258,9 @@ impl Mesh {
             self.account(stripe, seq, now);
         }
         let neighbour = &self.members.list[at];
-        // The host must know sooner whether its roots are there.
+        // The host must know at once whether its roots are there: it hears of each with every chunk it gives.
         let every = if neighbour.is_host() {
-            self.config.report_every.min(self.round() + self.round() / 2)
+            self.config.report_every.min(self.round() / 2)
         } else {
             self.config.report_every
         };
@@ -328,20 +328,21 @@ impl Mesh {
         self.playback
             .advance(&self.window, self.config.deadline, chunk_time, last, now);
         if self.is_source || self.phase != Phase::Running {
-            self.watch_due = now + chunk_time.max(WATCH_MIN);
+            let look = self.suspect_children(now);
+            self.watch_due = look.min(now + chunk_time.max(WATCH_MIN));
             self.timers.set(Timer::Watch, self.watch_due);
-            self.suspect_children(now);
             return self.check_roots(now);
         }
-        let mut next = self.suspect_parents(now).min(self.suspect_children(now));
+        let look = self.suspect_parents(now);
+        let mut next = look.min(self.suspect_children(now));
         for stripe in 0..session.stripes {
             next = next.min(self.want_overdue(stripe, now));
             next = next.min(self.judge_parent(stripe, now));
         }
         self.watch_due = next;
         // Arrivals watch, too, and usually before this.
-        self.timers
-            .set(Timer::Watch, next.max(now + chunk_time * 2 + WATCH_MIN));
+        let lazy = next.max(now + chunk_time * 2 + WATCH_MIN);
+        self.timers.set(Timer::Watch, lazy.min(look));
         if !self.told_silent && self.fresh_at > Time::ZERO && now.since(self.fresh_at) > self.config.off_air {
             self.told_silent = true;
             self.tell(Event::OffAir {

@@ -10,9 +10,6 @@ use crate::units::Time;
 
 /// Between two pings of one that should have spoken: either may be lost.
 const PING_AGAIN: Duration = Duration::from_millis(50);
-/// Stripes that must be overdue at once before their parents are asked. One alone is a lost chunk more often than a lost parent,
-/// and repairs bridge it.
-const OVERDUE_MIN: usize = 2;
 /// A report may be so late before its child is asked.
 const REPORT_MARGIN: Duration = Duration::from_millis(100);
 /// Between two looks, at least and at most.
@@ -20,24 +17,29 @@ const LOOK_MIN: Duration = Duration::from_millis(20);
 const LOOK_MAX: Duration = Duration::from_millis(500);
 
 impl Mesh {
-    /// Asks the parents of overdue stripes whether they are there, and everybody else who has been silent: soon a new parent may be
-    /// wanted. Says when to look again.
+    /// Asks the parents of overdue stripes whether they are there, when at least two are at once (one alone is a lost chunk more often
+    /// than a lost parent, and repairs bridge it), and everybody else who has been silent: soon a new parent may be wanted. Says when to look again, to the millisecond: after a crash nothing else comes that would make a node look.
     pub(super) fn suspect_parents(&mut self, now: Time) -> Time {
         let round = self.round();
-        let overdue = |state: &&StripeState| {
+        let due = |state: &StripeState| {
             let due = state.pushed.max(state.since) + round + state.margin(&self.config);
-            state.parent.is_some() && state.path.is_some() && due < now
+            (state.parent.is_some() && state.path.is_some()).then_some(due)
         };
-        let mut next = now + LOOK_MAX;
-        if self.stripes.iter().filter(overdue).count() < OVERDUE_MIN {
-            return next;
+        // The two that are due first: the second tells when they are too many for lost chunks.
+        let (mut first, mut second) = (Time(u64::MAX), Time(u64::MAX));
+        for at in self.stripes.iter().filter_map(due) {
+            second = second.min(at.max(first));
+            first = first.min(at);
         }
-        let parents: Vec<Key> = self
+        if second > now {
+            return second.min(now + LOOK_MAX);
+        }
+        let overdue = self
             .stripes
             .iter()
-            .filter(overdue)
-            .filter_map(|state| state.parent)
-            .collect();
+            .filter(|state| due(state).is_some_and(|at| at <= now));
+        let parents: Vec<Key> = overdue.filter_map(|state| state.parent).collect();
+        let mut next = now + LOOK_MAX;
         for key in parents {
             if let Some(at) = self.members.by_key(key) {
                 next = next.min(self.suspect(at, now));
@@ -53,14 +55,14 @@ impl Mesh {
         if now < self.children_due || self.phase != Phase::Running {
             return self.children_due.max(now + LOOK_MIN);
         }
-        // A report travels with a chunk: with every second one to the host.
+        // A report travels with a chunk: with every one to the host.
         let round = self.round();
-        let rounds = if self.is_source {
-            2
+        let limit = if self.is_source {
+            round + self.config.repair_margin
         } else {
-            self.report_span().as_micros().div_ceil(round.as_micros().max(1)) as u32
+            let rounds = self.report_span().as_micros().div_ceil(round.as_micros().max(1)) as u32;
+            round * rounds + REPORT_MARGIN
         };
-        let limit = round * rounds + REPORT_MARGIN;
         let mut due = now + limit;
         for at in 0..self.members.list.len() {
             let neighbour = &self.members.list[at];
