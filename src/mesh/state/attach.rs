@@ -38,7 +38,12 @@ impl Mesh {
                     }
                     self.feed(at, stripe, &attach, now);
                 }
-                Err(reason) => refused[reason as usize] |= bit(stripe),
+                Err(reason) => {
+                    refused[reason as usize] |= bit(stripe);
+                    if reason == Reason::NotFed && attach.need == Need::Orphan {
+                        self.note_waiting(at, stripe);
+                    }
+                }
             }
         }
         if self.stripes.is_empty() {
@@ -301,6 +306,9 @@ impl Mesh {
                 };
                 self.send(at, message, Delivery::Reliable, now);
             }
+        }
+        if self.stripes[usize::from(stripe)].path.is_some() {
+            self.call_back(stripe, now);
         }
     }
 

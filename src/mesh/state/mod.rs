@@ -113,6 +113,8 @@ pub struct Mesh {
     watch_due: Time,
     audience_at: Time,
     told_silent: bool,
+    /// Who was turned away in which stripe, because there was nothing to give.
+    waiting: Vec<(Key, u8)>,
 }
 
 /// Where a node is in its life.
@@ -228,6 +230,7 @@ impl Mesh {
             children_due: now,
             audience_at: now,
             told_silent: false,
+            waiting: Vec::new(),
         }
     }
 

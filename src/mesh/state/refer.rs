@@ -4,17 +4,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Mesh, bit};
+use crate::mesh::Delivery;
 use crate::mesh::member::Neighbour;
 use crate::mesh::record::{Key, PeerRecord};
-use crate::mesh::wire::Need;
-use crate::units::Time;
+use crate::mesh::wire::{Message, Need};
+use crate::units::{Stripe, Time};
 
 /// Heard within this time, a neighbour is named as alive.
 const ALIVE: Duration = Duration::from_secs(8);
+/// Those remembered who wait for a stripe.
+const WAITING_MAX: usize = 32;
 /// Others named in a refusal.
 const OTHERS_MAX: usize = 3;
 
 impl Mesh {
+    /// Remembers one that is turned away because we have nothing ourselves.
+    pub(super) fn note_waiting(&mut self, at: usize, stripe: u8) {
+        let one = (self.members.list[at].key, stripe);
+        if self.waiting.len() < WAITING_MAX && !self.waiting.contains(&one) {
+            self.waiting.push(one);
+        }
+    }
+
+    /// Offers a stripe that has a way to the host again to those who were turned away while it had none, as far as there is room. (After
+    /// a crash all who had lost a stripe asked each other at once, and again half a second later: for so long it spread to nobody.)
+    pub(super) fn call_back(&mut self, stripe: u8, now: Time) {
+        let room = usize::from(self.slots).saturating_sub(self.slots_used());
+        let mut called = Vec::new();
+        self.waiting.retain(|(key, wanted)| {
+            if *wanted == stripe {
+                called.push(*key);
+            }
+            *wanted != stripe
+        });
+        for key in called.into_iter().take(room) {
+            if let Some(at) = self.members.by_key(key) {
+                let stripe = Stripe(stripe);
+                self.send(at, Message::Offer { stripe }, Delivery::Reliable, now);
+            }
+        }
+    }
+
     /// Records of those who might have room in a stripe: neighbours with free slots, at home in it first, then others by their
     /// home.
     pub(super) fn others_for(&mut self, at: usize, mask: u16, need: Need, now: Time) -> Vec<Arc<PeerRecord>> {

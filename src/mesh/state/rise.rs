@@ -188,6 +188,7 @@ impl Mesh {
         }
     }
 
+    /// A host offers a place at the root; others one below them, to those whom they had to turn away.
     pub(super) fn on_offer(&mut self, at: usize, stripe: Stripe, now: Time) {
         let key = self.members.list[at].key;
         let count = self.stripe_count();
@@ -195,6 +196,13 @@ impl Mesh {
             return;
         };
         let idle = state.candidate.is_none() && !state.has_asked(key) && state.parent != Some(key);
+        if !self.members.list[at].is_host() {
+            let need = self.need(stripe.0, now).filter(|need| *need != Need::Better);
+            if idle && let Some(need) = need {
+                self.ask_one(at, bit(stripe.0), need, now);
+            }
+            return;
+        }
         if idle && self.key.home(count) == stripe.0 && self.slots > 0 && self.members.list[at].fed & bit(stripe.0) == 0
         {
             self.stripes[usize::from(stripe.0)].unrest = Unrest::Curious;
