@@ -58,6 +58,7 @@ pub struct Members {
     /// Stripes in which somebody may be fed: those of none are not looked for along the whole list. A stripe stays until
     /// [`Members::count_fed`].
     pub feeding: u16,
+    /// In the order in which they were named.
     passive: Vec<Known>,
     pub dials: Dials,
     /// Who did not answer a dial lately, and when: others go on naming them for long.
@@ -189,14 +190,11 @@ impl Members {
             record: Arc::clone(record),
             nets: Known::nets(record).fold(0, |nets, net| nets | Known::bit(net)),
         };
-        if let Some(at) = at {
-            self.passive[at] = new;
-        } else if self.passive.len() < max {
-            self.passive.push(new);
-        } else {
-            let victim = self.victim(by, max, rng);
-            self.passive[victim] = new;
+        let goes = at.or_else(|| (self.passive.len() >= max).then(|| self.victim(by, max, rng)));
+        if let Some(at) = goes {
+            self.passive.remove(at);
         }
+        self.passive.push(new);
     }
 
     /// Whether one of the networks of a record has all the records it may have.
@@ -225,11 +223,19 @@ impl Members {
         }
     }
 
-    /// Whether a record of this peer is known that is at least as new, so that it need not be verified again.
-    pub fn knows(&self, record: &PeerRecord) -> bool {
+    /// Whether a record of this peer is known that is at least as new, so that it need not be verified again; it counts as named
+    /// anew.
+    pub fn knows(&mut self, record: &PeerRecord) -> bool {
         let key = Key::of(&record.peer);
-        let known = self.passive.iter().find(|known| known.key == key);
-        known.is_some_and(|known| known.record.peer == record.peer && known.record.serial >= record.serial)
+        let Some(at) = self.passive.iter().position(|known| known.key == key) else {
+            return false;
+        };
+        let known = &self.passive[at].record;
+        let is_known = known.peer == record.peer && known.serial >= record.serial;
+        if is_known {
+            self.passive[at..].rotate_left(1);
+        }
+        is_known
     }
 
     /// Forgets the record of a peer that did not answer, whoever names it again soon.
@@ -260,6 +266,14 @@ impl Members {
             found.swap(at, rng.below(at + 1));
         }
         found
+    }
+
+    /// The same without the chance: those who were named last first.
+    pub fn newest(&self, fits: impl Fn(&PeerRecord) -> bool) -> Vec<Arc<PeerRecord>> {
+        let last = self.passive.iter().rev();
+        last.filter(|known| !self.is_near_key(known.key) && fits(&known.record))
+            .map(|known| Arc::clone(&known.record))
+            .collect()
     }
 
     /// Whether the peer is connected or being dialled.

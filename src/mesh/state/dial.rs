@@ -59,9 +59,15 @@ impl Mesh {
     /// Dials somebody new for a stripe: at home in it by preference, and the host when nothing else is left.
     pub(super) fn dial_for(&mut self, stripe: u8, need: Need, now: Time) {
         let count = self.stripe_count();
-        let found = self.members.candidates(&mut self.rng, |record| {
+        let fits = |record: &PeerRecord| {
             record.slots > 0 && !record.addrs.is_empty() && !self.members.barren.is_shunned(Key::of(&record.peer), now)
-        });
+        };
+        // After a crash those named last are the likeliest to be alive; but who names many must not be all we hear of.
+        let found = if need == Need::Orphan && self.rng.chance(0.5) {
+            self.members.newest(fits)
+        } else {
+            self.members.candidates(&mut self.rng, fits)
+        };
         // When nobody has a stripe any more, all its roots are gone: some strong ones turn to the host.
         let is_rootless =
             need == Need::Orphan && self.home() == stripe && self.rng.chance(ROOTLESS_CHANCE * f64::from(self.slots));
