@@ -17,6 +17,8 @@ const STARVING_NEWCOMER: Duration = Duration::from_secs(4);
 /// How long it waits between two dials: a quarter of the time it has starved, within these.
 const DIAL_PAUSE_MIN: Duration = Duration::from_millis(500);
 const DIAL_PAUSE_MAX: Duration = Duration::from_secs(3);
+/// Dials at once of one that has no neighbour who answers.
+const DIALS_ALONE: usize = 3;
 
 impl Mesh {
     /// Whether nothing has come from anybody for a while.
@@ -44,13 +46,14 @@ impl Mesh {
         if now >= self.dial_again {
             let pause = (self.hungry_for(now) / 4).clamp(DIAL_PAUSE_MIN, DIAL_PAUSE_MAX);
             self.dial_again = now + pause.mul_f64(0.75 + self.rng.unit() / 2.0);
-            if self.stripe_count() > 0 {
+            // Who knows nobody asks nobody in vain: most of those it has heard of may be dead, and one address of three out of its reach.
+            let is_alone = self.members.list.iter().all(|n| n.is_mute(now));
+            let dials = if is_alone { DIALS_ALONE } else { 1 };
+            for _ in 0..dials.min(usize::from(self.stripe_count()) * DIALS_ALONE) {
                 let stripe = self.rng.below(usize::from(self.stripe_count())) as u8;
                 self.dial_for(stripe, Need::Orphan, now);
             }
-            // Who knows nobody asks nobody in vain, and one address of three may be out of its reach.
-            let most = if self.members.list.is_empty() { usize::MAX } else { 1 };
-            self.dial_bootstrap(most, now);
+            self.dial_bootstrap(if is_alone { usize::MAX } else { 1 }, now);
         }
         self.timers.by(Timer::Seek, self.dial_again);
     }

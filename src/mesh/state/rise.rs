@@ -14,6 +14,8 @@ use crate::units::{Stripe, Time};
 /// A root that has hardly any children after this long is idle, if another one has at least so many.
 const ROOT_SETTLES: Duration = Duration::from_secs(8);
 const BUSY_ROOT: usize = 8;
+/// Dials of a host, each quarter of a second, for a place that none of its neighbours could take.
+const DIALS_A_PLACE: usize = 2;
 /// Between two turns in which an old child makes room for one who finds no other.
 const TURN_PAUSE: Duration = Duration::from_secs(1);
 
@@ -79,16 +81,36 @@ impl Mesh {
                 .map(|(at, n)| (n.slots(), at))
                 .collect();
             able.sort_unstable_by_key(|(slots, at)| (std::cmp::Reverse(*slots), *at));
+            // Those who stand by may be gone as well: who answers is offered the place at once, and who does not is not counted on.
+            for (_, at) in able.iter().filter(|_| free > 0) {
+                let neighbour = &self.members.list[*at];
+                if neighbour.unanswered == 0 && now.since(neighbour.heard) > self.config.patience {
+                    self.ping(*at, now);
+                }
+            }
             if able.len() < free {
                 let fits = |record: &PeerRecord| record.slots > 0 && Key::of(&record.peer).home(count) == stripe;
-                if let Some(record) = self.members.candidates(&mut self.rng, fits).first().cloned() {
-                    self.dial(&record, now);
+                // Several for each place: after a crash most of those one has heard of are dead, and a whole stripe waits.
+                let found = self.members.candidates(&mut self.rng, fits);
+                for record in found.iter().take((free - able.len()) * DIALS_A_PLACE) {
+                    self.dial(record, now);
                 }
             }
             let stripe = Stripe(stripe);
             for (_, at) in able.into_iter().take(free * 2) {
                 self.send(at, Message::Offer { stripe }, Delivery::Reliable, now);
             }
+        }
+    }
+
+    /// Offers a place at the host to one who has just shown that it is there.
+    pub(super) fn offer_root_to(&mut self, at: usize, now: Time) {
+        let neighbour = &self.members.list[at];
+        let stripe = neighbour.key.home(self.stripe_count().max(1));
+        let is_able = neighbour.fed & bit(stripe) == 0 && neighbour.slots() > 0;
+        if self.is_source && self.phase == Phase::Running && is_able && self.open_roots(stripe, now) > 0 {
+            let stripe = Stripe(stripe);
+            self.send(at, Message::Offer { stripe }, Delivery::Reliable, now);
         }
     }
 

@@ -250,6 +250,7 @@ impl Mesh {
             let rtt = now.since(neighbour.pinged);
             neighbour.measured(rtt);
         }
+        self.offer_root_to(at, now);
     }
 
     /// Keeps a few warm spares of our own choice, and sends away those beyond the maximum.
