@@ -71,7 +71,7 @@ impl Mesh {
         }
         let count = self.stripe_count();
         for stripe in stripes_of(stripes & self.all_stripes()) {
-            let free = self.open_roots(stripe, now);
+            let (empty, free) = (self.empty_roots(stripe), self.open_roots(stripe, now));
             let able = |n: &Neighbour| {
                 n.key.home(count) == stripe && n.fed & bit(stripe) == 0 && n.slots() > 0 && !n.is_mute(now)
             };
@@ -82,7 +82,7 @@ impl Mesh {
                 .collect();
             able.sort_unstable_by_key(|(slots, at)| (std::cmp::Reverse(*slots), *at));
             // Those who stand by may be gone as well: who answers is offered the place at once, and who does not is not counted on.
-            for (_, at) in able.iter().filter(|_| free > 0) {
+            for (_, at) in able.iter().filter(|_| empty > 0) {
                 let neighbour = &self.members.list[*at];
                 if neighbour.unanswered == 0 && now.since(neighbour.heard) > self.config.patience {
                     self.ping(*at, now);
@@ -90,9 +90,10 @@ impl Mesh {
             }
             if able.len() < free {
                 let fits = |record: &PeerRecord| record.slots > 0 && Key::of(&record.peer).home(count) == stripe;
-                // Several for each place: after a crash most of those one has heard of are dead, and a whole stripe waits.
+                // Several for each empty place: after a crash most of those one has heard of are dead, and a whole stripe waits.
+                let dials = (empty.saturating_sub(able.len()) * DIALS_A_PLACE).max(1);
                 let found = self.members.candidates(&mut self.rng, fits);
-                for record in found.iter().take((free - able.len()) * DIALS_A_PLACE) {
+                for record in found.iter().take(dials) {
                     self.dial(record, now);
                 }
             }
@@ -108,7 +109,7 @@ impl Mesh {
         let neighbour = &self.members.list[at];
         let stripe = neighbour.key.home(self.stripe_count().max(1));
         let is_able = neighbour.fed & bit(stripe) == 0 && neighbour.slots() > 0;
-        if self.is_source && self.phase == Phase::Running && is_able && self.open_roots(stripe, now) > 0 {
+        if self.is_source && self.phase == Phase::Running && is_able && self.empty_roots(stripe) > 0 {
             let stripe = Stripe(stripe);
             self.send(at, Message::Offer { stripe }, Delivery::Reliable, now);
         }
@@ -117,9 +118,13 @@ impl Mesh {
     /// Places of a stripe at the host for somebody who passes it on: those that are free, and those of children who do not. (After a
     /// crash of half the audience strangers took all four, and for ten seconds nobody below could hang anywhere.)
     fn open_roots(&self, stripe: u8, now: Time) -> usize {
-        let count = self.stripe_count().max(1);
-        let free = usize::from(self.slots / count).saturating_sub(self.children_in(stripe));
-        free + self.idle_roots(stripe, now)
+        self.empty_roots(stripe) + self.idle_roots(stripe, now)
+    }
+
+    /// Places of a stripe at the host where nobody is.
+    fn empty_roots(&self, stripe: u8) -> usize {
+        let places = usize::from(self.slots / self.stripe_count().max(1));
+        places.saturating_sub(self.children_in(stripe))
     }
 
     fn idle_roots(&self, stripe: u8, now: Time) -> usize {
