@@ -42,7 +42,7 @@ pub struct Config {
     pub shuffle_every: Duration,
     /// Time between two looks at children and neighbours.
     pub status_every: Duration,
-    /// Child to parent report, sent when a chunk has come so that it carries QUIC's acknowledgement, too; a third of
+    /// Child to parent report, sent when a chunk has come so that it carries QUIC's acknowledgement, too: usually 960 ms, a third of
     /// `dead_child`, so that two may be lost.
     pub report_every: Duration,
     /// Ping of neighbours that feed nothing; just before QUIC would do so itself.
@@ -116,7 +116,7 @@ impl Default for Config {
             passive_max: 64,
             shuffle_every: Duration::from_secs(30),
             status_every: Duration::from_millis(500),
-            report_every: Duration::from_millis(700),
+            report_every: Duration::from_millis(850),
             ping_every: Duration::from_secs(7),
             repair_margin: Duration::from_millis(60),
             repair_retry: Duration::from_millis(250),
@@ -130,7 +130,7 @@ impl Default for Config {
             patience: Duration::from_millis(600),
             lag_switch: Duration::from_millis(250),
             lag_cooldown: Duration::from_secs(2),
-            dead_child: Duration::from_millis(2_400),
+            dead_child: Duration::from_secs(3),
             attach_timeout: Duration::from_millis(250),
             refusal_backoff: Duration::from_secs(2),
             join_past: Duration::from_millis(480),

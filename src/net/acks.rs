@@ -16,9 +16,9 @@ use quinn::crypto::{self, Keys, Session, UnsupportedVersion};
 use quinn::{ConnectError, ConnectionId, Side};
 use quinn_proto::transport_parameters::TransportParameters;
 
-/// How long an acknowledgement waits. Longer than a child waits with its next report (700 ms) less the time until the
-/// first chunk after the last one; 1.5 s would make the repetition of a lost last message audible.
-pub(super) const DELAY: Duration = Duration::from_millis(750);
+/// How long an acknowledgement waits. Longer than a child waits with its next report, which goes with the first chunk after 850 ms;
+/// 1.5 s would make the repetition of a lost last message audible.
+pub(super) const DELAY: Duration = Duration::from_secs(1);
 
 /// Names of two transport parameters: `max_ack_delay` (RFC 9000, 18.2) and `min_ack_delay` (ack-frequency draft, 10.2).
 const MAX_ACK_DELAY: u64 = 0x0b;
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(&changed[..4], &encoded[..4]);
         assert_eq!(&changed[4..8], [0x0b, 2, 0x42, 0xee]);
         assert_eq!(varint(&changed[8..]).map(|(name, _)| name), Some(MIN_ACK_DELAY));
-        assert_eq!(varint(&changed[17..]).map(|(us, _)| us), Some(750_000));
+        assert_eq!(varint(&changed[17..]).map(|(us, _)| us), Some(1_000_000));
         let again = with_delays(&changed).unwrap();
         assert_eq!(again, changed);
     }

@@ -40,8 +40,11 @@ impl Mesh {
                 }
                 Err(reason) => {
                     refused[reason as usize] |= bit(stripe);
-                    if reason == Reason::NotFed && attach.need == Need::Orphan {
-                        self.note_waiting(at, stripe);
+                    if attach.need == Need::Orphan && matches!(reason, Reason::NotFed | Reason::Full) {
+                        self.note_waiting(at, stripe, now);
+                    }
+                    if attach.need == Need::Orphan && reason == Reason::Full {
+                        self.probe_children(now);
                     }
                 }
             }
@@ -233,7 +236,7 @@ impl Mesh {
             }
         }
         if freed != 0 {
-            self.offer_roots(freed, now);
+            self.offer_freed(freed, now);
         }
         if lost != 0 {
             self.seek(now);
@@ -270,7 +273,16 @@ impl Mesh {
         self.bursts
             .retain(|burst| burst.to != key || stripes & bit(burst.stripe) == 0);
         self.send(at, Message::Detach { stripes }, Delivery::Reliable, now);
+        self.offer_freed(stripes, now);
+    }
+
+    /// Offers places that have just become free to those who wait for them.
+    pub(super) fn offer_freed(&mut self, stripes: u16, now: Time) {
         self.offer_roots(stripes, now);
+        let first = stripes & bit(self.home());
+        for stripe in stripes_of(first).chain(stripes_of(self.all_stripes() & !first)) {
+            self.call_back(stripe, now);
+        }
     }
 
     pub(super) fn on_status(&mut self, at: usize, status: Status, now: Time) {
@@ -307,9 +319,7 @@ impl Mesh {
                 self.send(at, message, Delivery::Reliable, now);
             }
         }
-        if self.stripes[usize::from(stripe)].path.is_some() {
-            self.call_back(stripe, now);
-        }
+        self.call_back(stripe, now);
     }
 
     /// Child links in use, those about to be given back not counted.

@@ -392,7 +392,7 @@ impl Mesh {
         self.bursts.retain(|burst| burst.to != gone.key);
         self.repair.held.retain(|held| held.by != gone.key);
         if gone.fed != 0 {
-            self.offer_roots(gone.fed, now);
+            self.offer_freed(gone.fed, now);
         }
         self.seek(now);
     }

@@ -102,6 +102,8 @@ pub struct Mesh {
     spoken_at: Time,
     /// When a child's report may be overdue.
     children_due: Time,
+    /// When all children were last asked whether they are there.
+    children_probed: Time,
     shuffled: Time,
     /// Whether nothing came for long, and nobody has been told yet that it does again; when one who starves dials again.
     has_starved: bool,
@@ -113,8 +115,8 @@ pub struct Mesh {
     watch_due: Time,
     audience_at: Time,
     told_silent: bool,
-    /// Who was turned away in which stripe, because there was nothing to give.
-    waiting: Vec<(Key, u8)>,
+    /// Who was turned away and waits.
+    waiting: Vec<refer::Waiting>,
 }
 
 /// Where a node is in its life.
@@ -228,6 +230,7 @@ impl Mesh {
             fresh_at: Time::ZERO,
             spoken_at: now,
             children_due: now,
+            children_probed: Time::ZERO,
             audience_at: now,
             told_silent: false,
             waiting: Vec::new(),

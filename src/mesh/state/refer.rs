@@ -12,32 +12,52 @@ use crate::units::{Stripe, Time};
 
 /// Heard within this time, a neighbour is named as alive.
 const ALIVE: Duration = Duration::from_secs(8);
-/// Those remembered who wait for a stripe.
+/// Those remembered who wait for a stripe, and for how long: by then they have found another, or ask again.
 const WAITING_MAX: usize = 32;
+const WAITS_FOR: Duration = Duration::from_secs(2);
 /// Others named in a refusal.
 const OTHERS_MAX: usize = 3;
 
+/// One that waits for a stripe.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    key: Key,
+    stripe: u8,
+    since: Time,
+}
+
 impl Mesh {
-    /// Remembers one that is turned away because we have nothing ourselves.
-    pub(super) fn note_waiting(&mut self, at: usize, stripe: u8) {
-        let one = (self.members.list[at].key, stripe);
-        if self.waiting.len() < WAITING_MAX && !self.waiting.contains(&one) {
-            self.waiting.push(one);
+    /// Remembers one that has lost its parent and is turned away, because we have nothing ourselves or no room.
+    pub(super) fn note_waiting(&mut self, at: usize, stripe: u8, now: Time) {
+        let key = self.members.list[at].key;
+        self.waiting
+            .retain(|other| now.since(other.since) < WAITS_FOR && (other.key, other.stripe) != (key, stripe));
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push(Waiting {
+                key,
+                stripe,
+                since: now,
+            });
         }
     }
 
-    /// Offers a stripe that has a way to the host again to those who were turned away while it had none, as far as there is room. (After
-    /// a crash all who had lost a stripe asked each other at once, and again half a second later: for so long it spread to nobody.)
+    /// Offers a stripe to those who were turned away, as far as there is room now. (After a crash all who had lost a stripe asked each
+    /// other at once, and again half a second later: for so long it spread to nobody.)
     pub(super) fn call_back(&mut self, stripe: u8, now: Time) {
-        let room = usize::from(self.slots).saturating_sub(self.slots_used());
+        if self.waiting.is_empty() || !self.is_fed(stripe) {
+            return;
+        }
+        let mut room = usize::from(self.slots).saturating_sub(self.slots_used());
         let mut called = Vec::new();
-        self.waiting.retain(|(key, wanted)| {
-            if *wanted == stripe {
-                called.push(*key);
+        self.waiting.retain(|waiting| {
+            let is_called = waiting.stripe == stripe && room > 0 && now.since(waiting.since) < WAITS_FOR;
+            if is_called {
+                room -= 1;
+                called.push(waiting.key);
             }
-            *wanted != stripe
+            !is_called
         });
-        for key in called.into_iter().take(room) {
+        for key in called {
             if let Some(at) = self.members.by_key(key) {
                 let stripe = Stripe(stripe);
                 self.send(at, Message::Offer { stripe }, Delivery::Reliable, now);

@@ -6,12 +6,15 @@ use std::time::Duration;
 use super::{Mesh, Phase};
 use crate::mesh::record::Key;
 use crate::mesh::stripe::StripeState;
+use crate::mesh::timer::Timer;
 use crate::units::Time;
 
 /// Between two pings of one that should have spoken: either may be lost.
 const PING_AGAIN: Duration = Duration::from_millis(50);
 /// A report may be so late before its child is asked.
 const REPORT_MARGIN: Duration = Duration::from_millis(100);
+/// Between two times that all children are asked.
+const CHILDREN_PROBE_PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks, at least and at most.
 const LOOK_MIN: Duration = Duration::from_millis(20);
 const LOOK_MAX: Duration = Duration::from_millis(500);
@@ -70,7 +73,7 @@ impl Mesh {
                 continue;
             }
             let late_at = neighbour.alive.max(neighbour.heard) + limit;
-            if late_at > now {
+            if late_at > now && neighbour.unanswered == 0 {
                 due = due.min(late_at);
             } else if self.is_gone(at, now) {
                 let fed = neighbour.fed;
@@ -81,6 +84,25 @@ impl Mesh {
         }
         self.children_due = due.max(now + LOOK_MIN);
         self.children_due
+    }
+
+    /// Asks all children that have been silent for longer than chunks take to come whether they are there: one that has lost its parent
+    /// was turned away because of them.
+    pub(super) fn probe_children(&mut self, now: Time) {
+        if now.since(self.children_probed) < CHILDREN_PROBE_PAUSE {
+            return;
+        }
+        self.children_probed = now;
+        let silent = self.round() + self.config.repair_margin;
+        for at in 0..self.members.list.len() {
+            let neighbour = &self.members.list[at];
+            if neighbour.fed != 0 && neighbour.unanswered == 0 && now.since(neighbour.heard) > silent {
+                self.ping(at, now);
+            }
+        }
+        self.children_due = now + PING_AGAIN;
+        self.watch_due = self.watch_due.min(self.children_due);
+        self.timers.by(Timer::Watch, self.children_due);
     }
 
     /// Whether the parent of a stripe is gone for sure.
