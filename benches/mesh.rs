@@ -3,7 +3,8 @@
 //! Each row is one scenario file of `tests/scenarios` with its limits; beside each figure stands its limit, and `MISS` marks
 //! what is beyond it. Without a name every row of ten thousand listeners is run, and continuity and lag over the size of the
 //! audience; a name (`crash`, `100k`, `million`, `sizes`, `swarm`) runs the rows that contain it. `N=1000` in the environment
-//! runs them with another audience, `VERBOSE=1` prints whole reports, `SEEDS=1000` and `FROM=1` are those of the swarm.
+//! runs them with another audience, `SEED=2` with another seed, `VERBOSE=1` prints whole reports, `SEEDS=1000` and `FROM=1` are
+//! those of the swarm.
 
 use std::path::Path;
 use std::time::Instant;
@@ -122,10 +123,16 @@ fn row(name: &str, limits: &[Limit]) {
     if let Some(listeners) = number("N") {
         scenario.listeners = listeners as usize;
     }
+    if let Some(seed) = number("SEED") {
+        scenario.seed = seed;
+    }
     let start = Instant::now();
     let mut report = sim::run(scenario, |_| true);
     report.wall_s = start.elapsed().as_secs_f64();
-    println!("{name}: {}, {} listeners", report.name, report.listeners);
+    println!(
+        "{name}: {}, {} listeners, seed {}",
+        report.name, report.listeners, report.seed
+    );
     for (what, value, limit) in figures(&report) {
         let limit = limit.find_in(limits, &report);
         let told = match limit {

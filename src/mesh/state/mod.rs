@@ -8,6 +8,7 @@ mod dial;
 mod displace;
 mod flow;
 mod greet;
+mod guard;
 mod hunger;
 mod judge;
 mod leave;
@@ -28,7 +29,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mesh::budget::{self, Bucket, Packets, Upload};
+use crate::mesh::budget::{Bucket, Packets, Upload};
 use crate::mesh::chunk::Crypto;
 use crate::mesh::config::Config;
 use crate::mesh::member::Members;
@@ -37,18 +38,13 @@ use crate::mesh::record::{Key, PeerRecord};
 use crate::mesh::repair::Repair;
 use crate::mesh::rng::Rng;
 use crate::mesh::session::Session;
-use crate::mesh::standing::{Kind, Standing, Verdict};
+use crate::mesh::standing::{Standing, Verdict};
 use crate::mesh::stripe::StripeState;
 use crate::mesh::timer::{Timer, Timers};
 use crate::mesh::window::Window;
 use crate::mesh::wire::{Audience, Farewell, Load, Message};
 use crate::mesh::{CloseReason, Event, Input, Output};
 use crate::units::{ChannelId, Epoch, PeerId, Time};
-
-/// Strikes after which a neighbour that talks nonsense is banned.
-const STRIKES_MAX: u8 = 20;
-/// Seconds after which one of them is forgotten: a slip now and then is no attack.
-const STRIKE_FORGIVEN_S: u64 = 5;
 
 /// One node's part in one channel.
 ///
@@ -329,7 +325,7 @@ impl Mesh {
         self.spoken_at = now;
         match neighbour
             .allowance
-            .count(kind(&message), weight(&message), chunk_limit, now)
+            .count(guard::kind(&message), guard::weight(&message), chunk_limit, now)
         {
             Verdict::Fine => {}
             Verdict::Dropped => return,
@@ -412,54 +408,6 @@ impl Mesh {
         self.out.push_back(Output::Event(event));
     }
 
-    /// Refuses a peer for a while and ends the connection.
-    fn ban(&mut self, peer: PeerId, reason: &'static str, now: Time) {
-        self.standing.ban(peer, now + self.config.ban);
-        self.members.forget(&peer, now);
-        self.tell(Event::Banned { peer, reason });
-        self.drop_peer(peer, CloseReason::Banned, now);
-    }
-
-    /// Counts nonsense; enough of it is a ban.
-    fn strike(&mut self, at: usize, reason: &'static str, now: Time) {
-        let neighbour = &mut self.members.list[at];
-        let forgiven = now.since(neighbour.struck).as_secs() / STRIKE_FORGIVEN_S;
-        neighbour.strikes = neighbour
-            .strikes
-            .saturating_sub(u8::try_from(forgiven).unwrap_or(u8::MAX))
-            + 1;
-        neighbour.struck = now;
-        if neighbour.strikes >= STRIKES_MAX {
-            let peer = neighbour.peer;
-            self.ban(peer, reason, now);
-        }
-    }
-
-    fn drop_peer(&mut self, peer: PeerId, reason: CloseReason, now: Time) {
-        if self.members.find(&peer).is_some() {
-            self.out.push_back(Output::Disconnect { peer, reason });
-            self.on_disconnected(peer, now);
-        }
-    }
-
-    fn resize_slots(&mut self, now: Time) {
-        let Some(session) = &self.session else { return };
-        let config = Config {
-            upload_bps: self.upload_bps,
-            ..(*self.config).clone()
-        };
-        let links = budget::links(&config, session.bitrate_bps, session.chunk_time, session.stripes);
-        let most = if self.is_source {
-            let asked = u32::from(self.config.host_slots.max(1)) * u32::from(session.stripes);
-            asked.min(links.max(u32::from(session.stripes)))
-        } else {
-            links.min(u32::from(self.config.slots_max))
-        };
-        self.slots = u8::try_from(most).unwrap_or(u8::MAX);
-        self.renew_record(now);
-        self.shed(now);
-    }
-
     fn renew_record(&mut self, now: Time) {
         // Seconds of the calendar: the key outlives the process, and what it says later must count as newer.
         let unix_s = self.config.unix_at_origin_s + now.0 / 1_000_000;
@@ -482,39 +430,6 @@ impl Mesh {
                 }
             }
         }
-    }
-}
-
-fn kind(message: &Message) -> Kind {
-    match message {
-        Message::Hello(_)
-        | Message::Session(_)
-        | Message::Peers { .. }
-        | Message::Farewell(_)
-        | Message::Bye { .. } => Kind::Greeting,
-        Message::Attach(_)
-        | Message::Accept { .. }
-        | Message::Refuse { .. }
-        | Message::Redirect { .. }
-        | Message::Detach { .. }
-        | Message::Path { .. }
-        | Message::Status(_)
-        | Message::Ping { .. }
-        | Message::Pong { .. }
-        | Message::Audience(_)
-        | Message::Hint { .. }
-        | Message::Offer { .. } => Kind::Control,
-        Message::Want { .. } | Message::Lack(_) => Kind::Repair,
-        Message::Chunk(_) => Kind::Chunk,
-    }
-}
-
-/// How much of its kind a message is: asking for many chunks at once costs the neighbour as many answers.
-fn weight(message: &Message) -> u16 {
-    if let Message::Want { set, .. } | Message::Lack(set) = message {
-        set.len() as u16
-    } else {
-        1
     }
 }
 

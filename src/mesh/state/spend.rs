@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Mesh;
+use crate::mesh::config::Config;
 use crate::mesh::member::Neighbour;
 use crate::mesh::session::Session;
 use crate::mesh::wire::{CHUNK_HEADER_BYTES, Message};
@@ -82,5 +83,24 @@ impl Mesh {
     pub(super) fn bears_duty(&mut self, message: &Message, now: Time) -> bool {
         let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
         self.slots == 0 || self.upload.bears(bytes, FEED_SHARE, now)
+    }
+
+    /// Takes as many child links as the budget bears.
+    pub(super) fn resize_slots(&mut self, now: Time) {
+        let Some(session) = &self.session else { return };
+        let config = Config {
+            upload_bps: self.upload_bps,
+            ..(*self.config).clone()
+        };
+        let links = budget::links(&config, session.bitrate_bps, session.chunk_time, session.stripes);
+        let most = if self.is_source {
+            let asked = u32::from(self.config.host_slots.max(1)) * u32::from(session.stripes);
+            asked.min(links.max(u32::from(session.stripes)))
+        } else {
+            links.min(u32::from(self.config.slots_max))
+        };
+        self.slots = u8::try_from(most).unwrap_or(u8::MAX);
+        self.renew_record(now);
+        self.shed(now);
     }
 }
