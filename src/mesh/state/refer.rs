@@ -59,8 +59,10 @@ impl Mesh {
         });
         for key in called {
             if let Some(at) = self.members.by_key(key) {
-                let stripe = Stripe(stripe);
-                self.send(at, Message::Offer { stripe }, Delivery::Reliable, now);
+                let offer = Message::Offer { stripe: Stripe(stripe) };
+                if self.bears_message(&offer, now) {
+                    self.send(at, offer, Delivery::Reliable, now);
+                }
             }
         }
     }
