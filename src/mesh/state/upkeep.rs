@@ -85,9 +85,12 @@ impl Mesh {
         if self.is_source || self.phase != Phase::Running {
             return;
         }
+        // (A parent under pressure leaves those out who do not report; they were left without a way for two seconds by one lost report.)
+        let silent = self.round() + self.config.repair_margin;
         for at in 0..self.members.list.len() {
             let n = &self.members.list[at];
-            if n.feeds != 0 && now.since(n.reported) >= self.config.report_every * 2 {
+            let is_silent = now.since(n.heard) > silent;
+            if n.feeds != 0 && is_silent && now.since(n.reported) >= self.config.report_every {
                 self.report(at, now);
             }
         }
