@@ -11,7 +11,7 @@ use crate::net::congestion::Trickle;
 use crate::net::framing::FRAME_MAX_BYTES;
 
 /// Silence after which a connection is given up; mesh-level liveness is much faster.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(11);
 /// The mesh itself pings its idle neighbours every seven seconds; this is for a connection whose ping and the next were lost,
 /// with time for two repetitions within [`IDLE_TIMEOUT`]. Short enough for the mappings of home routers (30 s and more).
 const KEEP_ALIVE: Duration = Duration::from_millis(7_500);
