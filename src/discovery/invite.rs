@@ -42,11 +42,11 @@ impl fmt::Display for Link {
         write!(f, "inonda:{}", self.channel)?;
         let mut mark = '?';
         for via in &self.via {
-            write!(f, "{mark}via={via}")?;
+            write!(f, "{mark}via={}", percent_encode(via, b":[]"))?;
             mark = '&';
         }
         if let Some(name) = &self.name {
-            write!(f, "{mark}name={}", percent_encode(name))?;
+            write!(f, "{mark}name={}", percent_encode(name, b""))?;
             mark = '&';
         }
         if self.private {
@@ -110,11 +110,13 @@ fn clip(mut name: String) -> String {
     name
 }
 
-fn percent_encode(text: &str) -> String {
+/// Every byte but the unreserved ones and those in `kept`.
+fn percent_encode(text: &str, kept: &[u8]) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ if kept.contains(&byte) => out.push(char::from(byte)),
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -177,6 +179,21 @@ mod tests {
                 prop_assert_eq!(again.unwrap().private, link.private);
             }
         }
+    }
+
+    #[test]
+    fn what_an_address_must_not_look_like_is_written_so_that_it_can_be_read() {
+        for host in ["[fe80::1%3]:9", "a+b:1", "?via=+:1", "a%41:1"] {
+            let link = Link {
+                channel: id(),
+                via: vec![host.to_owned()],
+                name: None,
+                private: false,
+            };
+            assert_eq!(link.to_string().parse::<Link>().unwrap(), link);
+        }
+        let plain = Link::new(id(), ["[::1]:9".parse().unwrap()], "");
+        assert!(plain.to_string().ends_with("?via=[::1]:9"), "{plain}");
     }
 
     #[test]

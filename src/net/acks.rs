@@ -122,7 +122,7 @@ mod tests {
         let encoded = [0x04, 2, 0x41, 0x02, 0x0b, 1, 25];
         let changed = with_delays(&encoded).unwrap();
         assert_eq!(&changed[..4], &encoded[..4]);
-        assert_eq!(&changed[4..8], [0x0b, 2, 0x42, 0xee]);
+        assert_eq!(&changed[4..8], [0x0b, 2, 0x43, 0xe8]);
         assert_eq!(varint(&changed[8..]).map(|(name, _)| name), Some(MIN_ACK_DELAY));
         assert_eq!(varint(&changed[17..]).map(|(us, _)| us), Some(1_000_000));
         let again = with_delays(&changed).unwrap();
