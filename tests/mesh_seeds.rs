@@ -9,8 +9,8 @@ use inonda::sim::{self, Report, Scenario, World};
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 
 /// Those of them that still break a rule: in 9, a stream of 32 kbit/s in eight stripes, some miss a chunk after all has healed; in 17
-/// one of ten listeners reaches nobody who has room, is not given the place of somebody who reaches others, and lives on what it asks for
-/// in three stripes.
+/// one of ten listeners knows nobody who has room, is not given the place of somebody who knows others, and lives on what it asks for in
+/// three stripes.
 const STILL_BROKEN: [u64; 2] = [9, 17];
 
 /// Seeds that taught something. In 181 leaves held the host's places after a crash, and those who could have passed the stripe on

@@ -21,7 +21,8 @@ const LOOK_MAX: Duration = Duration::from_millis(500);
 
 impl Mesh {
     /// Asks the parents of overdue stripes whether they are there, when at least two are at once (one alone is a lost chunk more often
-    /// than a lost parent, and repairs bridge it), and everybody else who has been silent: soon a new parent may be wanted. Says when to look again, to the millisecond: after a crash nothing else comes that would make a node look.
+    /// than a lost parent, and repairs bridge it), and everybody else who has been silent: soon a new parent may be wanted. Says when
+    /// to look again, to the millisecond: after a crash nothing else comes that would make a node look.
     pub(super) fn suspect_parents(&mut self, now: Time) -> Time {
         let round = self.round();
         let due = |state: &StripeState| {
