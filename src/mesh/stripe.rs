@@ -97,6 +97,8 @@ pub struct Candidate {
 
 /// Added to KT: how long a new parent may be silent before its first chunk. Most who wait longer wait for one who never gives.
 const TRIAL: Duration = Duration::from_millis(210);
+/// One part in so many of the time until a chunk must be here may pass before it is asked for: a lost ask takes as much again.
+const MARGIN_PART: u32 = 6;
 /// After a new parent was taken.
 const SETTLING: Duration = Duration::from_secs(1);
 /// Those who refused that are remembered in one stripe.
@@ -152,11 +154,12 @@ impl StripeState {
         Time((self.offset_us + (seq * chunk_time.as_micros() as u64) as i64).max(0) as u64)
     }
 
-    /// How late a chunk must be to be asked for: 60 ms, or four deviations.
-    pub fn margin(&self, config: &Config) -> Duration {
+    /// How late a chunk must be to be asked for: 60 ms, or four deviations as far as there is time for it.
+    pub fn margin(&self, config: &Config, time: Duration) -> Duration {
+        let most = (time / MARGIN_PART).min(config.repair_margin * 4);
         config
             .repair_margin
-            .max(Duration::from_micros(u64::from(self.deviation_us) * 4).min(config.repair_margin * 4))
+            .max(Duration::from_micros(u64::from(self.deviation_us) * 4).min(most))
     }
 
     /// Whether this peer refused lately.

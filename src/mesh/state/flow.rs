@@ -11,6 +11,7 @@ use crate::limits::CHUNK_PAYLOAD_MAX_BYTES;
 use crate::mesh::chunk::SignedChunk;
 use crate::mesh::member::Neighbour;
 use crate::mesh::record::Key;
+use crate::mesh::stripe::StripeState;
 use crate::mesh::timer::Timer;
 use crate::mesh::wire::{CHUNK_HEADER_BYTES, Message, Pushed};
 use crate::mesh::{Delivery, Event, OffAirReason};
@@ -28,6 +29,8 @@ const LONG_AGO: Duration = Duration::from_secs(20);
 const QUIET_SHARE: f64 = 0.9;
 /// A watch happens at least this often while chunks flow; arrivals watch, too.
 const WATCH_MIN: Duration = Duration::from_millis(40);
+/// Arrivals are waited for as long, instead.
+const LAZY_MAX: Duration = Duration::from_millis(120);
 /// Hops that are believed.
 const HOPS_LIMIT: u8 = 64;
 
@@ -260,7 +263,7 @@ impl Mesh {
         let neighbour = &self.members.list[at];
         // The host must know at once whether its roots are there: it hears of each with every chunk it gives.
         let every = if neighbour.is_host() {
-            self.config.report_every.min(self.round() / 2)
+            self.config.report_every.min(self.root_span() / 2)
         } else {
             self.config.report_every
         };
@@ -274,8 +277,8 @@ impl Mesh {
         let count = u64::from(self.stripe_count());
         let chunk_time = self.chunk_time();
         let reach = (self.config.deadline.as_micros() / chunk_time.as_micros().max(1)) as u64;
+        let margin = self.margin(&self.stripes[usize::from(stripe)]);
         let state = &mut self.stripes[usize::from(stripe)];
-        let margin = state.margin(&self.config);
         let expect = state.expect.get().unwrap_or_else(|| {
             // The first of a burst: what lies between it and the present is on its way.
             let told = state.told.filter(|told| (seq.0..seq.0 + reach).contains(&told.0));
@@ -340,8 +343,8 @@ impl Mesh {
             next = next.min(self.judge_parent(stripe, now));
         }
         self.watch_due = next;
-        // Arrivals watch, too, and usually before this.
-        let lazy = next.max(now + chunk_time * 2 + WATCH_MIN);
+        // Arrivals watch, too, and usually before this; where they are rare, each is worth a look of its own.
+        let lazy = next.max(now + (chunk_time * 2).min(LAZY_MAX) + WATCH_MIN);
         self.timers.set(Timer::Watch, lazy.min(look));
         if !self.told_silent && self.fresh_at > Time::ZERO && now.since(self.fresh_at) > self.config.off_air {
             self.told_silent = true;
@@ -370,13 +373,13 @@ impl Mesh {
             state.offset_us = offset;
             state.deviation_us = deviation;
         }
+        let margin = self.margin(&self.stripes[usize::from(stripe)]);
         let state = &mut self.stripes[usize::from(stripe)];
         let first = newest.saturating_sub(newest % count) + u64::from(stripe);
         let oldest = self.window.oldest().0;
         // After a jump, what lies before the window is not looked at one by one.
         let skipped = oldest.saturating_sub(state.expect.get().unwrap_or(first)) / count * count;
         let mut expect = state.expect.get().unwrap_or(first) + skipped;
-        let margin = state.margin(&self.config);
         let live = newest + count * 2;
         loop {
             let due = state.usual_arrival(expect, chunk_time) + margin;
@@ -390,6 +393,12 @@ impl Mesh {
             }
             expect += count;
         }
+    }
+
+    /// How late a chunk of a stripe may be before it is asked for.
+    pub(super) fn margin(&self, state: &StripeState) -> Duration {
+        let lag_us = (state.offset_us - self.playback.source_us()).max(0) as u64;
+        state.margin(&self.config, self.heard.saturating_sub(Duration::from_micros(lag_us)))
     }
 
     /// Whether a chunk is of the present, as our own clock tells: what peers say of its age may be a lie, and whoever takes what is

@@ -372,14 +372,15 @@ impl Mesh {
         if state.parent != Some(key) {
             return;
         }
-        if path.contains(&self.key) || path.len() >= HOPS_MAX {
-            // A loop that two moves at once have closed, or a way with no place left for us: we are the one who opens it.
+        if path.contains(&self.key) {
+            // A loop that two moves at once have closed: we are the one who opens it.
             self.detach_from(key, stripe.0, now);
             self.lose_parent(stripe.0, key, now);
             self.stripes[usize::from(stripe.0)].shun(key, now + self.config.refusal_backoff, now);
             return self.seek(now);
         }
-        if path.is_empty() {
+        // What comes by a way that is too long to be told is heard until there is a shorter one.
+        if path.is_empty() || path.len() >= HOPS_MAX {
             state.parent_lost_at.get_or_insert(now);
             state.path = None;
             state.silenced = None;

@@ -19,14 +19,23 @@ const CHILDREN_PROBE_PAUSE: Duration = Duration::from_secs(1);
 const LOOK_MIN: Duration = Duration::from_millis(20);
 const LOOK_MAX: Duration = Duration::from_millis(500);
 
+/// Roots report to the host no more often.
+const ROOT_SPAN_MIN: Duration = Duration::from_millis(120);
+
 impl Mesh {
+    /// The time between two reports of a root: with every chunk of the host, where these do not come faster than a report is worth.
+    /// (With a report each 20 ms a root that was slow for a moment lost its place, and half the mesh its way.)
+    pub(super) fn root_span(&self) -> Duration {
+        self.round().max(ROOT_SPAN_MIN)
+    }
+
     /// Asks the parents of overdue stripes whether they are there, when at least two are at once (one alone is a lost chunk more often
     /// than a lost parent, and repairs bridge it), and everybody else who has been silent: soon a new parent may be wanted. Says when
     /// to look again, to the millisecond: after a crash nothing else comes that would make a node look.
     pub(super) fn suspect_parents(&mut self, now: Time) -> Time {
         let round = self.round();
         let due = |state: &StripeState| {
-            let due = state.pushed.max(state.since) + round + state.margin(&self.config);
+            let due = state.pushed.max(state.since) + round + self.margin(state);
             (state.parent.is_some() && state.path.is_some()).then_some(due)
         };
         // The two that are due first: the second tells when they are too many for lost chunks.
@@ -59,10 +68,10 @@ impl Mesh {
         if now < self.children_due || self.phase != Phase::Running {
             return self.children_due.max(now + LOOK_MIN);
         }
-        // A report travels with a chunk: with every one to the host.
+        // A report travels with a chunk.
         let round = self.round();
         let limit = if self.is_source {
-            round + self.config.repair_margin
+            self.root_span() + self.config.repair_margin
         } else {
             let rounds = self.report_span().as_micros().div_ceil(round.as_micros().max(1)) as u32;
             round * rounds + REPORT_MARGIN

@@ -19,6 +19,8 @@ const SILENT_MIN: Duration = Duration::from_secs(3);
 const AUDIENCE_EVERY: Duration = Duration::from_secs(3);
 /// A connection that never said hello is ended.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Who hangs at the host and acknowledges nothing new for so long passes nothing on, whatever it answers.
+const DEAD_ROOT: Duration = Duration::from_millis(1_250);
 /// Times more spares at the host.
 const ROOT_SPARES: usize = 3;
 /// Half seconds, on average, between two dials of a spare by one who has some.
@@ -162,9 +164,9 @@ impl Mesh {
     }
 
     pub(super) fn check_children(&mut self, now: Time) {
-        // Roots report with every second chunk.
+        // Those that do not even answer are cut much sooner.
         let dead_child = if self.is_source {
-            self.round() * 5 + self.config.repair_margin
+            DEAD_ROOT.max(self.root_span() * 5)
         } else {
             self.config.dead_child.max(self.report_span() * 3 + self.config.silence)
         };
