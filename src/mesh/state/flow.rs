@@ -261,9 +261,9 @@ impl Mesh {
             self.account(stripe, seq, now);
         }
         let neighbour = &self.members.list[at];
-        // The host must know at once whether its roots are there: it hears of each with every chunk it gives.
+        // The host must know at once whether its roots are there: it hears of each with every second chunk it gives.
         let every = if neighbour.is_host() {
-            self.config.report_every.min(self.root_span() / 2)
+            self.config.report_every.min(self.root_span() * 3 / 4)
         } else {
             self.config.report_every
         };

@@ -23,10 +23,10 @@ const LOOK_MAX: Duration = Duration::from_millis(500);
 const ROOT_SPAN_MIN: Duration = Duration::from_millis(120);
 
 impl Mesh {
-    /// The time between two reports of a root: with every chunk of the host, where these do not come faster than a report is worth.
-    /// (With a report each 20 ms a root that was slow for a moment lost its place, and half the mesh its way.)
+    /// The time between two reports of a root: with every second chunk of the host, where these do not come faster than a report is
+    /// worth. (With a report each 20 ms a root that was slow for a moment lost its place, and half the mesh its way.)
     pub(super) fn root_span(&self) -> Duration {
-        self.round().max(ROOT_SPAN_MIN)
+        (self.round() * 2).max(ROOT_SPAN_MIN)
     }
 
     /// Asks the parents of overdue stripes whether they are there, when at least two are at once (one alone is a lost chunk more often

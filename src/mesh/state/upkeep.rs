@@ -166,7 +166,7 @@ impl Mesh {
     pub(super) fn check_children(&mut self, now: Time) {
         // Those that do not even answer are cut much sooner.
         let dead_child = if self.is_source {
-            DEAD_ROOT.max(self.root_span() * 5)
+            DEAD_ROOT.max(self.root_span() * 3)
         } else {
             self.config.dead_child.max(self.report_span() * 3 + self.config.silence)
         };
@@ -278,7 +278,7 @@ impl Mesh {
         }
         let extra = spares
             .len()
-            .saturating_sub(self.config.spares_max * times)
+            .saturating_sub(self.config.spares_max * times.min(2))
             .min(SENT_AWAY_MAX * times);
         let may_go = spares.iter().rev().filter(|at| {
             let n = &self.members.list[**at];
