@@ -117,6 +117,11 @@ impl Playback {
         self.source_us = told[count / 2];
     }
 
+    /// Whether playback has begun.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// When the host published chunk 0, in microseconds on our clock, which may have started later.
     pub fn source_us(&self) -> i64 {
         self.source_us

@@ -16,8 +16,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// What a want stands less than it takes until another one is asked: clocks differ, and the wire rounds.
 const SLACK: Duration = Duration::from_millis(5);
-/// Tries that a root makes without waiting.
-const ROOT_TRIES: u8 = 4;
+/// Tries that are made without waiting by those who cannot.
+const HASTY_TRIES: u8 = 4;
 /// What asking takes.
 const WANT_BYTES: usize = 100;
 /// Chunks beyond the newest that a neighbour may be ahead of us; what lies further is not held for anybody.
@@ -81,11 +81,12 @@ impl Mesh {
 
     /// How long to wait before the next one is asked: the tries that remain share the time that remains. (With a fixed 250 ms
     /// one in ten meshes of nine missed a chunk after a crash at a deadline of 0.4 s, and none like this.)
-    /// A root does not wait: what it misses everybody below it misses, and the host has it.
+    /// A root does not wait: what it misses everybody below it misses, and the host has it. Nor does who has not begun to play.
     fn pause(&self, want: &Want, least: Duration, now: Time) -> Duration {
         let stripe = usize::from(want.seq.stripe(self.stripe_count()).0);
         let parent = self.stripes[stripe].parent.and_then(|key| self.members.by_key(key));
-        if parent.is_some_and(|at| self.members.list[at].is_host()) && want.tries < ROOT_TRIES {
+        let is_root = parent.is_some_and(|at| self.members.list[at].is_host());
+        if want.tries < HASTY_TRIES && (is_root || !self.playback.has_begun()) {
             return PAUSE_MIN + least;
         }
         let tries = u32::from(self.config.repair_tries.saturating_sub(want.tries)) + 1;
