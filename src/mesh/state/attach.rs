@@ -40,7 +40,9 @@ impl Mesh {
                 }
                 Err(reason) => {
                     refused[reason as usize] |= bit(stripe);
-                    if attach.need == Need::Orphan && matches!(reason, Reason::NotFed | Reason::Full) {
+                    let has_waited = now.since(self.members.list[at].since) > WAITED;
+                    let is_in_need = attach.need == Need::Orphan || attach.need == Need::Newcomer && has_waited;
+                    if is_in_need && matches!(reason, Reason::NotFed | Reason::Full) {
                         self.note_waiting(at, stripe, now);
                     }
                     if attach.need == Need::Orphan && reason == Reason::Full {

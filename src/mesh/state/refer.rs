@@ -30,14 +30,52 @@ impl Mesh {
     /// Remembers one that has lost its parent and is turned away, because we have nothing ourselves or no room.
     pub(super) fn note_waiting(&mut self, at: usize, stripe: u8, now: Time) {
         let key = self.members.list[at].key;
-        self.waiting
-            .retain(|other| now.since(other.since) < WAITS_FOR && (other.key, other.stripe) != (key, stripe));
-        if self.waiting.len() < WAITING_MAX {
+        self.waiting.retain(|other| now.since(other.since) < WAITS_FOR);
+        if let Some(known) = self
+            .waiting
+            .iter_mut()
+            .find(|other| (other.key, other.stripe) == (key, stripe))
+        {
+            known.since = now;
+        } else if self.waiting.len() < WAITING_MAX {
             self.waiting.push(Waiting {
                 key,
                 stripe,
                 since: now,
             });
+            self.introduce(at, stripe, now);
+        }
+    }
+
+    /// Names one that was turned away to a neighbour that has room and that nobody can dial: only it can make the first step. (Two of
+    /// 27 heard nothing for five seconds, beside three who had seventeen places and no address.)
+    fn introduce(&mut self, at: usize, stripe: u8, now: Time) {
+        let Some(record) = self.members.list[at].record.clone() else {
+            return;
+        };
+        let can = |n: &Neighbour| {
+            let hidden = n.record.as_ref().is_some_and(|record| record.addrs.is_empty());
+            hidden && n.load.free > 0 && n.load.fed & bit(stripe) != 0 && now.since(n.heard) < ALIVE && n.peer != record.peer
+        };
+        let able: Vec<usize> = (0..self.members.list.len())
+            .filter(|at| can(&self.members.list[*at]))
+            .collect();
+        if record.addrs.is_empty() || able.is_empty() {
+            return;
+        }
+        let at = able[self.rng.below(able.len())];
+        let stripe = Stripe(stripe);
+        let message = Message::Hint { stripe, record };
+        if self.bears_message(&message, now) {
+            self.send(at, message, Delivery::Reliable, now);
+        }
+    }
+
+    /// A neighbour names one that looks for a place in a stripe.
+    pub(super) fn on_introduction(&mut self, at: usize, stripe: u8, record: &Arc<PeerRecord>, now: Time) {
+        let has_room = self.is_fed(stripe) && self.slots > 0 && self.has_room(stripe, Need::Orphan);
+        if has_room && self.learn(at, std::slice::from_ref(record), now) {
+            self.dial(record, now);
         }
     }
 

@@ -185,14 +185,18 @@ impl Mesh {
         self.offer_roots(open, now);
     }
 
-    /// The parent says that its own parent has a place for us.
+    /// The parent says that its own parent has a place for us, or anybody that somebody else looks for one.
     pub(super) fn on_hint(&mut self, at: usize, stripe: Stripe, record: &Arc<PeerRecord>, now: Time) {
         let key = self.members.list[at].key;
-        let is_parent = self
-            .stripes
-            .get(usize::from(stripe.0))
-            .is_some_and(|state| state.parent == Some(key));
-        if !is_parent || !self.learn(at, std::slice::from_ref(record), now) {
+        let Some(state) = self.stripes.get(usize::from(stripe.0)) else {
+            return;
+        };
+        let named = Key::of(&record.peer);
+        let is_above = state.path.as_ref().is_some_and(|path| path.contains(&named));
+        if !is_above {
+            return self.on_introduction(at, stripe.0, record, now);
+        }
+        if state.parent != Some(key) || !self.learn(at, std::slice::from_ref(record), now) {
             return;
         }
         if let Some(near) = self.members.find(&record.peer) {

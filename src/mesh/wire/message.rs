@@ -69,7 +69,7 @@ pub enum Message {
     Farewell(Arc<Farewell>),
     /// The sender has a slot in this stripe for the receiver.
     Offer { stripe: Stripe },
-    /// The sender's own parent in this stripe has a place for the receiver, nearer to the host.
+    /// Of one above the receiver: it has a place for it in this stripe, nearer to the host. Of anybody else: it looks for one.
     Hint { stripe: Stripe, record: Arc<PeerRecord> },
     /// The sender leaves; `others` are its own parents.
     Bye { others: Vec<Arc<PeerRecord>> },
