@@ -55,7 +55,11 @@ impl Mesh {
         };
         let can = |n: &Neighbour| {
             let hidden = n.record.as_ref().is_some_and(|record| record.addrs.is_empty());
-            hidden && n.load.free > 0 && n.load.fed & bit(stripe) != 0 && now.since(n.heard) < ALIVE && n.peer != record.peer
+            hidden
+                && n.load.free > 0
+                && n.load.fed & bit(stripe) != 0
+                && now.since(n.heard) < ALIVE
+                && n.peer != record.peer
         };
         let able: Vec<usize> = (0..self.members.list.len())
             .filter(|at| can(&self.members.list[*at]))
