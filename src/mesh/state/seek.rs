@@ -379,13 +379,19 @@ impl Mesh {
             self.stripes[usize::from(stripe.0)].shun(key, now + self.config.refusal_backoff, now);
             return self.seek(now);
         }
-        // What comes by a way that is too long to be told is heard until there is a shorter one.
-        if path.is_empty() || path.len() >= HOPS_MAX {
-            state.parent_lost_at.get_or_insert(now);
+        let is_long = path.len() >= HOPS_MAX;
+        if path.is_empty() || is_long {
+            // A parent that looks for a way itself is waited for; what comes by one that is too long to be told is heard until there is
+            // a shorter one.
+            state.parent_lost_at = (!is_long).then(|| state.parent_lost_at.unwrap_or(now));
             state.path = None;
             state.silenced = None;
             state.lost.get_or_insert(now);
-            return self.announce_path(stripe.0, now);
+            self.announce_path(stripe.0, now);
+            if is_long {
+                self.seek_stripe(stripe.0, now);
+            }
+            return;
         }
         let own: Vec<Key> = path.iter().copied().chain([self.key]).collect();
         if state.path.as_deref() == Some(own.as_slice()) {
