@@ -29,7 +29,7 @@ const LONG_AGO: Duration = Duration::from_secs(20);
 const QUIET_SHARE: f64 = 0.9;
 /// A watch happens at least this often while chunks flow; arrivals watch, too.
 const WATCH_MIN: Duration = Duration::from_millis(40);
-/// Arrivals are waited for as long, instead.
+/// How long arrivals are waited for at most, which watch as well.
 const LAZY_MAX: Duration = Duration::from_millis(120);
 /// Hops that are believed.
 const HOPS_LIMIT: u8 = 64;
