@@ -48,7 +48,8 @@ pub struct Config {
     /// Ping of neighbours that feed nothing; just before QUIC would do so itself.
     pub ping_every: Duration,
 
-    /// How long after its usual time a chunk is asked for elsewhere; below 60 ms reordering was repaired.
+    /// How long after its usual time a chunk is asked for, of the parent first. (Of others it could not be asked before 60 ms:
+    /// what was only late came twice.)
     pub repair_margin: Duration,
     /// Time until another peer is asked, at most; less when the deadline is near.
     pub repair_retry: Duration,
@@ -118,7 +119,7 @@ impl Default for Config {
             status_every: Duration::from_millis(500),
             report_every: Duration::from_millis(850),
             ping_every: Duration::from_secs(7),
-            repair_margin: Duration::from_millis(60),
+            repair_margin: Duration::from_millis(40),
             repair_retry: Duration::from_millis(250),
             repair_hold: Duration::from_millis(200),
             repair_tries: 8,

@@ -41,6 +41,8 @@ pub struct Held {
 pub struct Repair {
     pub wants: Vec<Want>,
     pub held: Vec<Held>,
+    /// The last ones that came late, and when.
+    pub late: [(Seq, Time); 4],
     /// How many chunks may be asked for.
     pub allowance: Bucket,
 }
@@ -57,6 +59,7 @@ impl Repair {
         Repair {
             wants: Vec::new(),
             held: Vec::new(),
+            late: [(Seq(u64::MAX), Time::ZERO); 4],
             allowance: Bucket::new(per_second, burst, now),
         }
     }
@@ -82,6 +85,17 @@ impl Repair {
         let at = self.wants.binary_search_by_key(&seq, |want| want.seq).ok()?;
         let want = self.wants.remove(at);
         (want.tries > 0).then_some(want)
+    }
+
+    /// Notes one that came after it was asked for.
+    pub fn note_late(&mut self, seq: Seq, now: Time) {
+        self.late.rotate_right(1);
+        self.late[0] = (seq, now);
+    }
+
+    /// When one of the last that were late came.
+    pub fn came_late(&self, seq: Seq) -> Option<Time> {
+        self.late.iter().find(|(other, _)| *other == seq).map(|(_, at)| *at)
     }
 
     /// Whether somebody has been asked for a chunk.

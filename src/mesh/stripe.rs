@@ -18,6 +18,8 @@ pub struct StripeState {
     pub deviation_us: u32,
     /// Later chunks on other stripes since the last fresh one from the parent.
     pub outrun: u8,
+    /// Whether the last chunk came much later than usual.
+    pub was_late: bool,
     /// Whether the parent has pushed anything.
     pub proven: bool,
     /// Why a better place is looked for.
@@ -99,6 +101,8 @@ pub struct Candidate {
 const TRIAL: Duration = Duration::from_millis(210);
 /// One part in so many of the time until a chunk must be here may pass before it is asked for: a lost ask takes as much again.
 const MARGIN_PART: u32 = 6;
+/// A chunk that is so much later than usual, and by four deviations, may have been lost and sent again.
+const ALONE_US: i64 = 40_000;
 /// After a new parent was taken.
 const SETTLING: Duration = Duration::from_secs(1);
 /// Those who refused that are remembered in one stripe.
@@ -122,6 +126,11 @@ impl StripeState {
         if self.proven { usual } else { usual.min(round + TRIAL) }
     }
 
+    /// Whether the parent and its way to the host have not changed just now.
+    pub fn is_settled(&self, now: Time) -> bool {
+        now.since(self.since) > SETTLING
+    }
+
     /// A chunk of this stripe came from its parent.
     pub fn on_push(&mut self, seq: Seq, chunk_time: Duration, now: Time) {
         let sample = now.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
@@ -129,14 +138,24 @@ impl StripeState {
             self.offset_us = sample;
             self.deviation_us = 5_000;
         } else {
-            let apart = sample - self.offset_us;
-            self.deviation_us = ((u64::from(self.deviation_us) * 15 + apart.unsigned_abs().min(2_000_000)) / 16) as u32;
-            // A burst of the past comes before the present: until it is over, the earliest is the truth.
-            let settling = apart < 0 && now.since(self.since) < SETTLING;
-            self.offset_us += if settling { apart } else { apart / 8 };
+            self.learn(sample - self.offset_us, now);
         }
         self.pushed = now;
         self.outrun = 0;
+    }
+
+    /// Learns from a chunk that came so much later than usual, in microseconds.
+    fn learn(&mut self, apart: i64, now: Time) {
+        // One alone was lost on its way and sent again; two in a row tell that the way has become longer.
+        let is_late = apart > ALONE_US.max(i64::from(self.deviation_us) * 4);
+        if is_late && !std::mem::replace(&mut self.was_late, true) {
+            return;
+        }
+        self.was_late = is_late;
+        self.deviation_us = ((u64::from(self.deviation_us) * 15 + apart.unsigned_abs().min(2_000_000)) / 16) as u32;
+        // A burst of the past comes before the present: until it is over, the earliest is the truth.
+        let settling = apart < 0 && now.since(self.since) < SETTLING;
+        self.offset_us += if settling { apart } else { apart / 8 };
     }
 
     /// Whether a fresh chunk goes to the children by right: one a round, and one more, for chunks do not come evenly. What
@@ -154,7 +173,7 @@ impl StripeState {
         Time((self.offset_us + (seq * chunk_time.as_micros() as u64) as i64).max(0) as u64)
     }
 
-    /// How late a chunk must be to be asked for: 60 ms, or four deviations as far as there is time for it.
+    /// How late a chunk must be to be asked for: 40 ms, or four deviations as far as there is time for it.
     pub fn margin(&self, config: &Config, time: Duration) -> Duration {
         let most = (time / MARGIN_PART).min(config.repair_margin * 4);
         config
@@ -179,5 +198,32 @@ impl StripeState {
     /// Whether the peer was asked and has not answered.
     pub fn has_asked(&self, key: Key) -> bool {
         self.asked.iter().any(|(other, _)| *other == key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: Duration = Duration::from_millis(60);
+
+    /// Chunks of one stripe of four, each so many milliseconds later than the first ones.
+    fn usual_after(late_ms: &[u64]) -> Time {
+        let mut state = StripeState::default();
+        let late_ms = [0; 20].iter().chain(late_ms);
+        for (n, late) in late_ms.enumerate() {
+            let seq = n as u64 * 4;
+            let at = Time(seq * 60_000 + 1_000_000) + Duration::from_millis(*late);
+            state.on_push(Seq(seq), T, at);
+        }
+        state.usual_arrival(0, T)
+    }
+
+    #[test]
+    fn one_late_chunk_does_not_move_the_usual_arrival_and_a_longer_way_does() {
+        assert_eq!(usual_after(&[150]), Time(1_000_000));
+        assert_eq!(usual_after(&[150, 0, 0, 0, 150]), Time(1_000_000));
+        let longer = usual_after(&[150; 40]);
+        assert!(longer > Time(1_140_000) && longer <= Time(1_150_000), "{longer:?}");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::spend::REPAIR_SHARE;
 use super::{Mesh, Phase, bit};
 use crate::mesh::Delivery;
 use crate::mesh::member::Neighbour;
@@ -20,6 +21,9 @@ const SLACK: Duration = Duration::from_millis(5);
 const HASTY_TRIES: u8 = 4;
 /// What asking takes.
 const WANT_BYTES: usize = 100;
+/// Share of the budget up to which a child is sent what it asks for: it may ask others, and what its links take is in the budget
+/// already. (With [`REPAIR_SHARE`] some sent 53 bytes too many in a second.)
+const CHILD_REPAIR_SHARE: f64 = 0.96;
 /// Chunks beyond the newest that a neighbour may be ahead of us; what lies further is not held for anybody.
 const HOLD_AHEAD: u64 = 64;
 
@@ -94,13 +98,18 @@ impl Mesh {
         share.max(PAUSE_MIN + least).min(self.config.repair_retry)
     }
 
-    /// The neighbour most likely to have a chunk soon: those who feed us other stripes first, the host last.
+    /// The neighbour most likely to have a chunk soon: the parent as long as it seems alive, since one chunk lost on its way is
+    /// likelier than a dead parent; then those who feed us other stripes, the host last. Who has not begun to play asks the others at
+    /// once, for a parent that lacks the chunk itself says nothing.
     fn whom_to_ask(&mut self, want: &Want, now: Time) -> Option<usize> {
         let stripe = want.seq.stripe(self.stripe_count()).0;
         let (parent, count) = (self.stripes[usize::from(stripe)].parent, self.stripe_count());
+        let asks_parent = want.tries == 0 && self.playback.has_begun() && self.seems_fed(stripe, now);
         let rank = |n: &Neighbour| -> u32 {
-            // What was lost on its way from the host to a root may be missing everywhere below: then only the host has it.
-            if n.is_host() && parent == Some(n.key) && want.tries > 0 && !want.has_asked(n.key) {
+            // What was lost on its way from the host to a root may be missing everywhere below: then only the host has it. It is
+            // the second one asked, for its upload is what a channel has least of.
+            let is_turn = if n.is_host() { want.tries > 0 } else { asks_parent };
+            if parent == Some(n.key) && is_turn && !want.has_asked(n.key) {
                 return 0;
             }
             let slow = n.rtt_us / 20_000;
@@ -139,23 +148,9 @@ impl Mesh {
         if self.phase == Phase::Left || self.session.is_none() {
             return;
         }
-        let key = self.members.list[at].key;
         let mut lack: Option<SeqSet> = None;
         for seq in set.iter() {
-            let held = self.window.get(seq).cloned();
-            let served = match held {
-                Some(chunk) if self.slots > 0 && self.may_spend(chunk.payload.len(), now) => {
-                    let age = now.since(self.playback.published(seq, self.chunk_time()));
-                    let hops = self.hops_of(seq.stripe(self.stripe_count()).0);
-                    self.pass_on(at, &chunk, hops, age, true, now)
-                }
-                Some(_) => false,
-                None if self.slots == 0 || self.is_source || self.window.is_past(seq) => false,
-                None if seq.0 > self.window.newest().0 + HOLD_AHEAD => false,
-                // Who looks for it as well may look for long: the other one had better ask somebody else at once.
-                None if self.repair.is_asked(seq) => false,
-                None => self.repair.hold(seq, key, now + within.min(self.config.repair_hold)),
-            };
+            let served = self.serve(at, seq, within, now);
             if !served {
                 match &mut lack {
                     None => lack = Some(SeqSet::one(seq)),
@@ -171,6 +166,43 @@ impl Mesh {
         }
     }
 
+    /// Gives an asker a chunk, or will when it comes; false when it had better ask somebody else.
+    fn serve(&mut self, at: usize, seq: Seq, within: Duration, now: Time) -> bool {
+        let stripe = seq.stripe(self.stripe_count()).0;
+        let n = &self.members.list[at];
+        let (key, rtt_us) = (n.key, u64::from(n.rtt_us));
+        let is_child = n.fed & bit(stripe) != 0;
+        // What it was just sent, and asked for meanwhile.
+        let crosses = is_child
+            && self
+                .repair
+                .came_late(seq)
+                .is_some_and(|came| now.since(came) < Duration::from_micros(rtt_us));
+        if crosses || self.is_in_burst(key, stripe, seq) {
+            return true;
+        }
+        let share = if is_child { CHILD_REPAIR_SHARE } else { REPAIR_SHARE };
+        if let Some(chunk) = self.window.get(seq).cloned() {
+            let age = now.since(self.playback.published(seq, self.chunk_time()));
+            let hops = self.hops_of(stripe);
+            return self.slots > 0
+                && self.may_spend_up_to(share, chunk.payload.len(), now)
+                && self.pass_on(at, &chunk, hops, age, true, now);
+        }
+        if self.window.is_past(seq) || seq.0 > self.window.newest().0 + HOLD_AHEAD {
+            return false;
+        }
+        // What we lack all below us lack. It goes to them when it comes: an answer would make each of them fetch a copy elsewhere.
+        if is_child && self.is_fed(stripe) && self.stripes[usize::from(stripe)].is_settled(now) {
+            return true;
+        }
+        // Who looks for it as well may look for long: the other one had better ask somebody else at once.
+        self.slots > 0
+            && !self.is_source
+            && !self.repair.is_asked(seq)
+            && self.repair.hold(seq, key, now + within.min(self.config.repair_hold))
+    }
+
     pub(super) fn on_lack(&mut self, at: usize, set: SeqSet, now: Time) {
         let neighbour = &mut self.members.list[at];
         neighbour.unmet = neighbour.unmet.saturating_add(1);
@@ -180,9 +212,14 @@ impl Mesh {
             if let Ok(index) = self.repair.wants.binary_search_by_key(&seq, |want| want.seq)
                 && self.repair.wants[index].asked[2] == Some(key)
             {
-                // Whoever is asked at once may lack it for the same reason: quick walks from one to the next lost ten times as
-                // many chunks after a crash.
-                let pause = self.pause(&self.repair.wants[index], Duration::ZERO, now);
+                // After the first refusal another one is asked at once. Then with pauses: whoever is next may lack it for the same
+                // reason, and quick walks from one to the next lost ten times as many chunks after a crash.
+                let want = &self.repair.wants[index];
+                let pause = if want.tries == 1 {
+                    Duration::ZERO
+                } else {
+                    self.pause(want, Duration::ZERO, now)
+                };
                 self.repair.wants[index].due = now + pause;
                 due = due.min(now + pause);
             }

@@ -89,6 +89,7 @@ impl Mesh {
         let hops = pushed.hops.min(HOPS_LIMIT);
         if let Some(want) = self.repair.close(seq) {
             self.totals.repaired += 1;
+            self.repair.note_late(seq, now);
             let neighbour = &mut self.members.list[at];
             if want.has_asked(neighbour.key) {
                 neighbour.met = neighbour.met.saturating_add(1);

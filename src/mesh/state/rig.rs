@@ -37,9 +37,14 @@ pub struct Rig {
     pub publishing: Vec<usize>,
     /// Whether nothing passes between the first node and the others.
     pub cut: bool,
-    /// Requests to be fed, and dials, of all nodes so far.
+    /// What is added to the latency between two nodes, in both directions.
+    pub detours: Vec<(usize, usize, Duration)>,
+    /// The next chunk from one node to another gets lost.
+    pub loses: Option<(usize, usize)>,
+    /// Requests to be fed, dials, and chunks sent, of all nodes so far.
     pub asked: usize,
     pub dialled: usize,
+    pub sent_chunks: usize,
     queue: BTreeMap<(Time, u64), Happening>,
     count: u64,
     next_chunk: Time,
@@ -77,8 +82,11 @@ impl Rig {
             latency: Duration::from_millis(1),
             publishing: Vec::new(),
             cut: false,
+            detours: Vec::new(),
+            loses: None,
             asked: 0,
             dialled: 0,
+            sent_chunks: 0,
             queue: BTreeMap::new(),
             count: 0,
             next_chunk: Time(1_000_000),
@@ -235,6 +243,16 @@ impl Rig {
         !self.cut || (from == 0) == (to == 0)
     }
 
+    fn way(&self, from: usize, to: usize) -> Duration {
+        let is_it = |(a, b, _): &&(usize, usize, Duration)| [(*a, *b), (*b, *a)].contains(&(from, to));
+        self.latency
+            + self
+                .detours
+                .iter()
+                .find(is_it)
+                .map_or(Duration::ZERO, |detour| detour.2)
+    }
+
     fn later(&mut self, after: Duration, happening: Happening) {
         self.count += 1;
         self.queue.insert((self.now + after, self.count), happening);
@@ -253,8 +271,14 @@ impl Rig {
                     if !self.passes(at, other) {
                         continue;
                     }
+                    if matches!(message, Message::Chunk(_)) {
+                        self.sent_chunks += 1;
+                        if self.loses.take_if(|link| *link == (at, other)).is_some() {
+                            continue;
+                        }
+                    }
                     let from = self.nodes[at].peer;
-                    self.later(self.latency, Happening::Encoded(other, from, bytes.into()));
+                    self.later(self.way(at, other), Happening::Encoded(other, from, bytes.into()));
                 }
                 Output::Dial { peer, addrs } => {
                     self.dialled += 1;

@@ -11,7 +11,7 @@ use crate::mesh::{Delivery, Output, budget};
 use crate::units::Time;
 
 /// Share of the budget up to which repairs may fill a second, which may take 1.1 budgets with all that is not counted here.
-const REPAIR_SHARE: f64 = 1.0;
+pub(super) const REPAIR_SHARE: f64 = 1.0;
 /// Share of the budget beyond which nothing is begun that can wait. Below 0.98 a node whose child links are all in use never
 /// looked for spares or better places, and trees stayed deep.
 pub(super) const PRESSED: f64 = 0.98;
@@ -65,8 +65,13 @@ impl Mesh {
 
     /// Whether the upload budget allows a chunk that nobody waits for by right.
     pub(super) fn may_spend(&mut self, payload_bytes: usize, now: Time) -> bool {
+        self.may_spend_up_to(REPAIR_SHARE, payload_bytes, now)
+    }
+
+    /// The same with another share of the budget than [`REPAIR_SHARE`].
+    pub(super) fn may_spend_up_to(&mut self, share: f64, payload_bytes: usize, now: Time) -> bool {
         let bytes = payload_bytes + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
-        self.upload.has_room(bytes, self.feeding(now), REPAIR_SHARE, now)
+        self.upload.has_room(bytes, self.feeding(now), share, now)
     }
 
     /// Whether the budget bears messages that can be left out or come later. Who passes nothing on sends only what it needs to

@@ -33,24 +33,16 @@ impl Mesh {
     /// than a lost parent, and repairs bridge it), and everybody else who has been silent: soon a new parent may be wanted. Says when
     /// to look again, to the millisecond: after a crash nothing else comes that would make a node look.
     pub(super) fn suspect_parents(&mut self, now: Time) -> Time {
-        let round = self.round();
-        let due = |state: &StripeState| {
-            let due = state.pushed.max(state.since) + round + self.margin(state);
-            (state.parent.is_some() && state.path.is_some()).then_some(due)
-        };
         // The two that are due first: the second tells when they are too many for lost chunks.
         let (mut first, mut second) = (Time(u64::MAX), Time(u64::MAX));
-        for at in self.stripes.iter().filter_map(due) {
+        for at in self.stripes.iter().filter_map(|state| self.overdue_at(state)) {
             second = second.min(at.max(first));
             first = first.min(at);
         }
         if second > now {
             return second.min(now + LOOK_MAX);
         }
-        let overdue = self
-            .stripes
-            .iter()
-            .filter(|state| due(state).is_some_and(|at| at <= now));
+        let overdue = self.stripes.iter().filter(|state| self.is_overdue(state, now));
         let parents: Vec<Key> = overdue.filter_map(|state| state.parent).collect();
         let mut next = now + LOOK_MAX;
         for key in parents {
@@ -60,6 +52,26 @@ impl Mesh {
         }
         self.probe(now);
         next
+    }
+
+    /// When the parent of a stripe should have pushed something.
+    fn overdue_at(&self, state: &StripeState) -> Option<Time> {
+        let due = state.pushed.max(state.since) + self.round() + self.margin(state);
+        (state.parent.is_some() && state.path.is_some()).then_some(due)
+    }
+
+    fn is_overdue(&self, state: &StripeState, now: Time) -> bool {
+        self.overdue_at(state).is_some_and(|at| at <= now)
+    }
+
+    /// Whether a stripe has had its parent for a while, which is there as far as one can tell: it pushes, or it alone does not.
+    pub(super) fn seems_fed(&self, stripe: u8, now: Time) -> bool {
+        let state = &self.stripes[usize::from(stripe)];
+        let overdue = || self.stripes.iter().filter(|state| self.is_overdue(state, now));
+        let pushes = self
+            .overdue_at(state)
+            .is_some_and(|at| at > now || overdue().count() <= 1);
+        state.is_settled(now) && pushes
     }
 
     /// Asks children whose report is overdue whether they are there, and takes the slots of those who are not. Says when to look

@@ -270,3 +270,46 @@ fn the_audience_is_counted_without_a_centre() {
     assert_eq!(rig.nodes[0].mesh.stats(now).downstream, 4);
     assert_eq!(rig.nodes[listener].mesh.stats(now).listeners, Some(1));
 }
+
+/// A host and five listeners, each with an uplink for one other: they can only stand in a row.
+fn row() -> Rig {
+    let mut rig = Rig::new();
+    rig.latency = Duration::from_millis(25);
+    let config = Config {
+        host_slots: 1,
+        upload_bps: 220_000,
+        ..Config::default()
+    };
+    rig.host(1, 1, config.clone());
+    for at in 0..5 {
+        rig.listener(config.clone(), &[at]);
+        rig.run(SECOND * 3);
+    }
+    rig
+}
+
+/// How many chunks are sent for one that is lost on its way to the second of the row, beside those of every round; all hear it.
+fn sent_for_a_lost_one(rig: &mut Rig) -> usize {
+    rig.run(SECOND * 8);
+    let before = (rig.sent_chunks, rig.nodes[0].chunks.len());
+    rig.loses = Some((1, 2));
+    rig.run(SECOND * 3);
+    assert!(rig.loses.is_none());
+    assert!((1..6).all(|at| rig.holes(at).is_empty()));
+    let published = rig.nodes[0].chunks.len() - before.1;
+    rig.sent_chunks - before.0 - published * 5
+}
+
+#[test]
+fn a_chunk_lost_above_many_is_sent_once_more() {
+    let mut rig = row();
+    assert_eq!(sent_for_a_lost_one(&mut rig), 1);
+}
+
+#[test]
+fn what_was_passed_on_is_not_sent_again_to_one_who_asked_for_it_meanwhile() {
+    let mut rig = row();
+    // The second has the chunk again before the third one's request arrives.
+    rig.detours.push((2, 3, Duration::from_millis(20)));
+    assert_eq!(sent_for_a_lost_one(&mut rig), 1);
+}
