@@ -99,7 +99,7 @@ impl Mesh {
 
     /// Says who we are, or that it has changed: a newcomer does not know its own room before it knows the session.
     pub(super) fn say_hello(&mut self, at: usize, now: Time) {
-        let load = self.load;
+        let load = self.load_for(at, now);
         let hello = Hello {
             version: VERSION,
             epoch: self.session.as_ref().map_or(Epoch(0), |session| session.epoch),

@@ -31,10 +31,10 @@ impl Mesh {
         (ours != 0).then_some(if interior { n.slots() } else { 0 })
     }
 
-    /// Now and then tells the strongest child that our own parent has a place for it: strong nodes rise, and the tree stays
-    /// shallow.
+    /// Tells the strongest child that our own parent has a place for it: strong nodes rise, and the tree stays shallow. (At every
+    /// third turn trees took three times as long to become so after the death of a root.)
     pub(super) fn lift(&mut self, now: Time) {
-        if self.is_source || self.phase != Phase::Running || self.rng.below(3) != 0 || !self.is_fed(self.home()) {
+        if self.is_source || self.phase != Phase::Running || !self.is_fed(self.home()) {
             return;
         }
         let stripe = self.home();
@@ -209,8 +209,10 @@ impl Mesh {
     pub(super) fn ask_for_better(&mut self, at: usize, stripe: u8, now: Time) {
         let key = self.members.list[at].key;
         let state = &mut self.stripes[usize::from(stripe)];
-        let idle =
-            state.candidate.is_none() && state.asked.is_empty() && state.parent.is_some_and(|parent| parent != key);
+        let idle = state.candidate.is_none()
+            && state.asked.is_empty()
+            && !state.avoids(key, now)
+            && state.parent.is_some_and(|parent| parent != key);
         if idle && state.path.is_some() && state.unrest == Unrest::Calm && self.members.list[at].fed & bit(stripe) == 0
         {
             state.unrest = Unrest::Curious;

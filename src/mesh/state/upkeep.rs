@@ -82,6 +82,21 @@ impl Mesh {
         };
     }
 
+    /// What a neighbour is told of our room: by a host, which feeds all stripes, of the one that the neighbour could pass on. (When it
+    /// told all of the weakest of all its roots, most of those who asked for a place there had to be refused.)
+    pub(super) fn load_for(&self, at: usize, now: Time) -> Load {
+        if !self.is_source {
+            return self.load;
+        }
+        let stripe = bit(self.members.list[at].key.home(self.stripe_count().max(1)));
+        let roots = self.members.list.iter().filter(|n| n.fed & stripe != 0);
+        let weakest = roots.filter_map(|n| self.strength(n, now)).min();
+        Load {
+            weakest: weakest.unwrap_or(u8::MAX),
+            ..self.load
+        }
+    }
+
     /// Reports to parents that have been silent for too long to be told with their chunks.
     fn report_to_parents(&mut self, now: Time) {
         if self.is_source || self.phase != Phase::Running {
@@ -221,7 +236,7 @@ impl Mesh {
     }
 
     pub(super) fn ping(&mut self, at: usize, now: Time) {
-        let (stamp, load) = (now.0 as u32, self.load);
+        let (stamp, load) = (now.0 as u32, self.load_for(at, now));
         let message = Message::Ping { stamp, load };
         if self.bears_message(&message, now) {
             let neighbour = &mut self.members.list[at];
@@ -235,7 +250,8 @@ impl Mesh {
         self.members.list[at].load = load;
         self.members.list[at].asked = now;
         self.take_relief(load, now);
-        let message = Message::Pong { stamp, load: self.load };
+        let load = self.load_for(at, now);
+        let message = Message::Pong { stamp, load };
         // Parents and children would take one that does not answer for gone.
         let bears = if self.members.list[at].is_spare() {
             !self.is_pressed(HARD_PRESSED, now) && self.bears_message(&message, now)

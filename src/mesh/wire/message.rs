@@ -199,8 +199,8 @@ pub struct Status {
 pub struct Load {
     /// Free child links.
     pub free: u8,
-    /// Child links of the weakest child in its home stripe, which would make room for a stronger one; zero for a child that
-    /// passes nothing on, the greatest number without children.
+    /// Child links of the weakest child in its home stripe (at a host: in the one of whom it tells), which would make room for a
+    /// stronger one; zero for a child that passes nothing on, the greatest number without children.
     pub weakest: u8,
     /// Child links in all.
     pub slots: u8,
