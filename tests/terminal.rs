@@ -76,7 +76,7 @@ fn a_whole_visit() {
     assert_eq!(terminal.copied(), ["Y2hpcnA="]);
     assert_eq!(ground(&terminal), worn);
     terminal.press("1", "Library");
-    terminal.press("/", "filter");
+    terminal.press("/", "Esc clears");
     terminal.keys("zzz");
     terminal.wait_for("zzz");
     terminal.escape();
