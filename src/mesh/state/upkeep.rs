@@ -82,8 +82,8 @@ impl Mesh {
         };
     }
 
-    /// What a neighbour is told of our room: by a host, which feeds all stripes, of the one that the neighbour could pass on. (When it
-    /// told all of the weakest of all its roots, most of those who asked for a place there had to be refused.)
+    /// What a neighbour is told of our room: by a host, which feeds all stripes, of the one that the neighbour could pass on. (The
+    /// weakest of all its roots may stand in another stripe: who is lifted to the host because of that one is refused.)
     pub(super) fn load_for(&self, at: usize, now: Time) -> Load {
         if !self.is_source {
             return self.load;
