@@ -23,7 +23,7 @@ fn blocks(seconds: u64) -> Vec<Vec<f32>> {
 }
 
 fn chunks(codec: Codec, seconds: u64) -> (Vec<Bytes>, Duration) {
-    let mut framer = Framer::new(codec, 128_000).unwrap();
+    let mut framer = Framer::new(codec, 128_000, 4).unwrap();
     let framed = blocks(seconds);
     let chunks = framed
         .iter()
@@ -35,7 +35,7 @@ fn chunks(codec: Codec, seconds: u64) -> (Vec<Bytes>, Duration) {
 fn encoding(c: &mut Criterion) {
     for codec in [Codec::Opus, Codec::Flac] {
         let sound = blocks(1);
-        let mut framer = Framer::new(codec, 128_000).unwrap();
+        let mut framer = Framer::new(codec, 128_000, 4).unwrap();
         c.bench_function(&format!("encode a second of {codec:?}"), |b| {
             b.iter(|| {
                 for pcm in &sound {

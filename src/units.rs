@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 
+use crate::limits::CHUNK_PAYLOAD_GOAL_BYTES;
+
 /// Frames a second on air: everything between capture and playback runs at 48 kHz.
 pub const SAMPLE_RATE: u32 = 48_000;
 /// Channels on air: interleaved stereo, left first.
@@ -128,6 +130,30 @@ pub enum Codec {
     Flac,
 }
 
+/// The longest chunk: with more, one lost datagram is a hole that concealment cannot fill.
+pub const CHUNK_TIME_MAX: Duration = Duration::from_millis(240);
+/// The longest time in which every stripe has its turn: that a parent is gone is only known when its next chunk is due. (At 32 kbit/s 8
+/// stripes of 240 ms have theirs each two seconds.)
+const ROUND_MAX: Duration = Duration::from_secs(1);
+
+impl Codec {
+    /// The media time of one chunk, so that its payload is about [`CHUNK_PAYLOAD_GOAL_BYTES`]: for Opus 20-240 ms in steps of
+    /// 20 ms, and less where there are so many stripes that a round of them would take longer than a second; for FLAC, whose packets
+    /// fill a chunk alone, 20 ms.
+    pub fn chunk_time(self, bitrate_bps: u32, stripes: u8) -> Duration {
+        match self {
+            Codec::Flac => PACKET_TIME,
+            Codec::Opus => {
+                let packet_bytes = u64::from(bitrate_bps) * PACKET_TIME.as_millis() as u64 / 8_000;
+                let most = CHUNK_TIME_MAX.min(ROUND_MAX / u32::from(stripes.max(1)));
+                let packets_max = most.as_millis() / PACKET_TIME.as_millis();
+                let packets = (CHUNK_PAYLOAD_GOAL_BYTES as u64 / packet_bytes.max(1)).clamp(1, packets_max as u64);
+                PACKET_TIME * packets as u32
+            }
+        }
+    }
+}
+
 impl Seq {
     /// The stripe that carries this chunk when there are `stripes` of them.
     pub const fn stripe(self, stripes: u8) -> Stripe {
@@ -151,5 +177,15 @@ mod tests {
         for text in ["", "abc", "inonda:", &"a".repeat(51), &"1".repeat(52), &"é".repeat(26)] {
             assert!(text.parse::<PeerId>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn chunks_fill_the_goal_and_a_round_of_all_stripes_takes_a_second_at_most() {
+        let ms = |stripes| move |rate| Codec::Opus.chunk_time(rate, stripes).as_millis();
+        let rates = [6_000, 16_000, 32_000, 64_000, 96_000, 128_000, 256_000, 510_000];
+        assert_eq!(rates.map(ms(4)), [240, 240, 240, 120, 80, 60, 20, 20]);
+        assert_eq!(rates.map(ms(8)), [120, 120, 120, 120, 80, 60, 20, 20]);
+        assert_eq!(rates.map(ms(16)), [60, 60, 60, 60, 60, 60, 20, 20]);
+        assert_eq!(Codec::Flac.chunk_time(900_000, 16).as_millis(), 20);
     }
 }

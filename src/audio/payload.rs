@@ -125,20 +125,6 @@ pub fn pack(packets: &[Bytes], title: Option<&Titled>) -> Bytes {
     out.freeze()
 }
 
-/// How long one chunk of a channel should be: as many packets as fit [`CHUNK_PAYLOAD_GOAL_BYTES`], at most 240 ms. FLAC has
-/// packets that fill a chunk alone.
-pub fn chunk_time(codec: Codec, bitrate_bps: u32) -> Duration {
-    let packets = match codec {
-        Codec::Opus => {
-            // Up to three bytes a packet may be trimmed off to make room for the head.
-            let packet_bytes = (bitrate_bps as usize / 400).max(1);
-            (CHUNK_PAYLOAD_GOAL_BYTES / packet_bytes).clamp(1, PACKETS_MAX)
-        }
-        Codec::Flac => 1,
-    };
-    PACKET_TIME * packets as u32
-}
-
 /// Bits a second of encoded sound that a channel carries: what was asked of Opus, and for FLAC, which takes what it needs, a
 /// guess at loud music.
 pub fn rate_on_air(codec: Codec, asked_bps: u32) -> u32 {
@@ -171,12 +157,12 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// A framer with its own encoder; the chunk time is [`chunk_time`] of the same arguments.
+    /// A framer with its own encoder; the chunk time is [`Codec::chunk_time`] of the same arguments.
     ///
     /// # Errors
     /// When the encoder refuses the bit rate.
-    pub fn new(codec: Codec, bitrate_bps: u32) -> Result<Framer, CodecError> {
-        let per_chunk = (chunk_time(codec, bitrate_bps).as_millis() / PACKET_TIME.as_millis()) as usize;
+    pub fn new(codec: Codec, bitrate_bps: u32, stripes: u8) -> Result<Framer, CodecError> {
+        let per_chunk = (codec.chunk_time(bitrate_bps, stripes).as_millis() / PACKET_TIME.as_millis()) as usize;
         Ok(Framer {
             encoder: Encoder::new(codec, bitrate_bps)?,
             per_chunk,
@@ -312,26 +298,9 @@ mod tests {
     }
 
     #[test]
-    fn chunk_times_fill_the_goal_at_every_rate() {
-        let ms = |rate| chunk_time(Codec::Opus, rate).as_millis();
-        assert_eq!(
-            [
-                ms(16_000),
-                ms(64_000),
-                ms(96_000),
-                ms(128_000),
-                ms(256_000),
-                ms(510_000)
-            ],
-            [240, 120, 80, 60, 20, 20]
-        );
-        assert_eq!(chunk_time(Codec::Flac, 0).as_millis(), 20);
-    }
-
-    #[test]
     fn every_opus_chunk_of_several_packets_meets_the_goal_even_with_the_longest_title() {
         for rate in [16_000, 32_000, 48_000, 64_000, 96_000, 128_000, 160_000, 192_000] {
-            let mut framer = Framer::new(Codec::Opus, rate).unwrap();
+            let mut framer = Framer::new(Codec::Opus, rate, 4).unwrap();
             framer.set_title(&"x".repeat(500));
             let mut titled = 0;
             for _ in 0..24 {
@@ -346,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_title_is_said_when_it_changes_and_every_two_seconds() {
-        let mut framer = Framer::new(Codec::Opus, 128_000).unwrap();
+        let mut framer = Framer::new(Codec::Opus, 128_000, 4).unwrap();
         framer.set_title("one");
         let first = chunks(&mut framer, 300);
         let said: Vec<usize> = (0..first.len()).filter(|i| first[*i].title.is_some()).collect();
@@ -367,7 +336,7 @@ mod tests {
 
     #[test]
     fn flac_takes_about_what_a_session_of_it_says() {
-        let mut framer = Framer::new(Codec::Flac, 0).unwrap();
+        let mut framer = Framer::new(Codec::Flac, 0, 4).unwrap();
         let mut music = Generated::new();
         let (mut block, mut bytes) = (SILENCE, 0);
         for _ in 0..1_500 {
@@ -380,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_silent_title_is_no_title() {
-        let mut framer = Framer::new(Codec::Opus, 128_000).unwrap();
+        let mut framer = Framer::new(Codec::Opus, 128_000, 4).unwrap();
         framer.set_title("\u{7}");
         assert!(chunks(&mut framer, 300).iter().all(|chunk| chunk.title.is_none()));
     }

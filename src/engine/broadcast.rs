@@ -68,7 +68,7 @@ impl Broadcast {
                     return;
                 }
             };
-            let framer = match Framer::new(show.codec, show.bitrate_bps) {
+            let framer = match Framer::new(show.codec, show.bitrate_bps, show.stripes) {
                 Ok(framer) => framer,
                 Err(error) => {
                     let hint = "choose another --bitrate".into();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 
-use crate::audio::payload::{chunk_time, rate_on_air};
+use crate::audio::payload::rate_on_air;
 use crate::engine::broadcast::Broadcast;
 use crate::engine::channel::{Channel, Station, Voice, tag_of};
 use crate::engine::command::{Listen, Show};
@@ -240,7 +240,7 @@ fn session_of(show: &Show, host: PeerId, epoch: Epoch, session_key: &SigningKey)
         stripes: show.stripes,
         codec: show.codec,
         bitrate_bps,
-        chunk_time: chunk_time(show.codec, bitrate_bps),
+        chunk_time: show.codec.chunk_time(bitrate_bps, show.stripes),
         expires_unix_s: clock::unix_ms() / 1_000 + SESSION_MAX.as_secs(),
         name: show.name.clone(),
         genre: show.genre.clone(),

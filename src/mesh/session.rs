@@ -5,19 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};
 
-use crate::limits::{
-    CHUNK_PAYLOAD_GOAL_BYTES, CONTROL_MESSAGE_MAX_BYTES, DESCRIPTION_MAX_BYTES, GENRE_MAX_BYTES, NAME_MAX_BYTES,
-    STRIPES_MAX,
-};
+use crate::limits::{CONTROL_MESSAGE_MAX_BYTES, DESCRIPTION_MAX_BYTES, GENRE_MAX_BYTES, NAME_MAX_BYTES, STRIPES_MAX};
 use crate::mesh::crypto;
 use crate::mesh::wire::WireError;
 use crate::mesh::wire::layout::{Reader, Sink};
 pub use crate::units::Codec;
-use crate::units::{ChannelId, Epoch, PACKET_TIME, PeerId};
+use crate::units::{CHUNK_TIME_MAX, ChannelId, Epoch, PACKET_TIME, PeerId};
 
 const SESSION_CONTEXT: &[u8; 18] = b"inonda session v1\0";
-/// The longest chunk: with more, one lost datagram is a hole that concealment cannot fill.
-const CHUNK_TIME_MAX: Duration = Duration::from_millis(240);
 
 /// A session: one stay on air. The channel key signs it; chunks are signed with `signing_key`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,18 +50,6 @@ pub enum SessionError {
 }
 
 impl Session {
-    /// The media time of one chunk, so that its payload is about 960 B: 20-240 ms in steps of 20 ms for Opus, 20 ms for FLAC.
-    pub fn chunk_time(codec: Codec, bitrate_bps: u32) -> Duration {
-        match codec {
-            Codec::Flac => PACKET_TIME,
-            Codec::Opus => {
-                let packet_bytes = u64::from(bitrate_bps) * PACKET_TIME.as_millis() as u64 / 8_000;
-                let packets = (CHUNK_PAYLOAD_GOAL_BYTES as u64 / packet_bytes.max(1)).clamp(1, 12) as u32;
-                (PACKET_TIME * packets).min(CHUNK_TIME_MAX)
-            }
-        }
-    }
-
     /// Sets channel and signature from the channel's key.
     pub fn sign(mut self, channel_key: &SigningKey) -> Session {
         self.channel = ChannelId(channel_key.verifying_key().to_bytes());
@@ -203,7 +186,7 @@ mod tests {
             signing_key: [3; 32],
             host: PeerId([5; 32]),
             stripes: 4,
-            chunk_time: Session::chunk_time(Codec::Opus, 128_000),
+            chunk_time: Codec::Opus.chunk_time(128_000, 4),
             codec: Codec::Opus,
             bitrate_bps: 128_000,
             expires_unix_s: 1_900_000_000,
@@ -249,15 +232,5 @@ mod tests {
             ..session()
         };
         assert_eq!(plain.check_ranges(), Ok(()));
-    }
-
-    #[test]
-    fn chunk_time_follows_the_bit_rate() {
-        let ms = |rate| Session::chunk_time(Codec::Opus, rate).as_millis();
-        assert_eq!(
-            [ms(6_000), ms(32_000), ms(64_000), ms(128_000), ms(256_000), ms(510_000)],
-            [240, 240, 120, 60, 20, 20]
-        );
-        assert_eq!(Session::chunk_time(Codec::Flac, 900_000).as_millis(), 20);
     }
 }

@@ -370,7 +370,7 @@ impl Scenario {
 
     /// Media time of a chunk.
     pub fn chunk_time(&self) -> Duration {
-        crate::mesh::Session::chunk_time(crate::units::Codec::Opus, self.rate_bps)
+        crate::units::Codec::Opus.chunk_time(self.rate_bps, self.stripes)
     }
 
     /// Bytes of a chunk's payload.

@@ -5,7 +5,7 @@ use crate::units::PACKET_FRAMES;
 
 /// Chunks of the chirp, with a title.
 fn show(codec: Codec, seconds: usize) -> (Vec<Bytes>, Duration) {
-    let mut framer = Framer::new(codec, 128_000).unwrap();
+    let mut framer = Framer::new(codec, 128_000, 4).unwrap();
     framer.set_title("Chirp");
     let mut chunks = Vec::new();
     for packet in 0..seconds * 50 {
@@ -498,7 +498,7 @@ fn a_slow_fade_ends_in_silence_and_the_volume_is_what_it_was() {
 
 #[test]
 fn the_title_is_handed_out_with_its_first_packet() {
-    let mut framer = Framer::new(Codec::Opus, 128_000).unwrap();
+    let mut framer = Framer::new(Codec::Opus, 128_000, 4).unwrap();
     let mut chunks = Vec::new();
     for packet in 0..300 {
         if packet % 97 == 0 {
