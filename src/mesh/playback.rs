@@ -29,11 +29,11 @@ pub struct Playback {
     /// When the host published chunk 0, on our clock: the middle of what the stripes tell, so that no single parent moves it
     /// by what it says of the age of its chunks.
     source_us: i64,
-    /// The same as the chunks of each stripe tell; zero before the first.
-    by_stripe: Vec<i64>,
-    /// When chunk 0 would have come here at the best, as live chunks tell, and when the first of them came.
+    /// The same as the chunks of each stripe tell.
+    by_stripe: Vec<Told>,
+    /// When chunk 0 would have come here at the best, as all chunks tell, and when the first live one came.
     earliest_us: Option<i64>,
-    live_since: Time,
+    live_since: Option<Time>,
     pub due: u64,
     pub missed: u64,
     ages_ms: [u16; AGES],
@@ -43,11 +43,44 @@ pub struct Playback {
     turned: Time,
 }
 
+/// What the chunks of one stripe tell.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    /// When the host published chunk 0, in microseconds on our clock.
+    source_us: i64,
+    /// The newest chunk that told it: what comes after it and is older was on its way for longer than anybody knows, or is sent again
+    /// by one who says that it is new.
+    newest: Seq,
+    /// How many have told, up to [`Told::MEMORY`].
+    count: u8,
+}
+
+impl Told {
+    /// Later chunks count for one part in so many. The first ones count for more: the very first may lie.
+    const MEMORY: u8 = 8;
+
+    fn add(&mut self, seq: Seq, sample_us: i64) {
+        if self.count > 0 && seq < self.newest {
+            return;
+        }
+        self.newest = seq;
+        self.count = (self.count + 1).min(Self::MEMORY);
+        if self.count == 1 {
+            self.source_us = sample_us;
+        } else {
+            self.source_us += (sample_us - self.source_us).clamp(-STEP_MAX_US, STEP_MAX_US) / i64::from(self.count);
+        }
+    }
+}
+
 impl Playback {
     /// A fresh chunk of a stripe came, published at that moment as its sender says; the best way here is no longer than `way`.
     pub fn on_chunk(&mut self, seq: Seq, stripe: u8, published: Time, chunk_time: Duration, way: Duration, now: Time) {
         let sample = published.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
-        self.sample(stripe, sample);
+        self.sample(stripe, seq, sample);
+        // Whatever is said of its age, it was not published after it came.
+        let come = now.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
+        self.earliest_us = Some(self.earliest_us.map_or(come, |earliest| earliest.min(come)));
         if let Some((low, high)) = self.bounds(way, chunk_time, now) {
             self.source_us = self.source_us.clamp(low, high);
         }
@@ -73,12 +106,20 @@ impl Playback {
     /// is remembered, for after a loss the only way that is left may be a very late one, but not for ever: a host can stall.
     pub fn on_live(&mut self, seq: Seq, chunk_time: Duration, usual_us: i64, now: Time) {
         let sample = now.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
-        if self.earliest_us.is_none() {
-            self.live_since = now;
-        }
+        self.live_since.get_or_insert(now);
         let known = self.earliest_us.unwrap_or(sample);
         let relaxed = known + (usual_us - known).max(0) / RELAX;
         self.earliest_us = Some(relaxed.min(sample));
+    }
+
+    /// Whether a live chunk has come.
+    pub fn has_lived(&self) -> bool {
+        self.live_since.is_some()
+    }
+
+    /// Whether live chunks have come for so long.
+    pub fn has_lived_for(&self, span: Duration, now: Time) -> bool {
+        self.live_since.is_some_and(|since| now.since(since) > span)
     }
 
     /// Between what two moments, in microseconds on our clock, the host published chunk 0, whatever peers say: not after it came
@@ -87,7 +128,7 @@ impl Playback {
     fn bounds(&self, way: Duration, chunk_time: Duration, now: Time) -> Option<(i64, i64)> {
         let earliest = self.earliest_us?;
         let settling = (chunk_time * self.by_stripe.len() as u32 * 2).max(SETTLING);
-        let is_settled = now.since(self.live_since) > settling;
+        let is_settled = self.has_lived_for(settling, now);
         let low = if is_settled {
             earliest - way.as_micros() as i64
         } else {
@@ -96,25 +137,21 @@ impl Playback {
         Some((low, earliest))
     }
 
-    fn sample(&mut self, stripe: u8, sample: i64) {
+    fn sample(&mut self, stripe: u8, seq: Seq, sample_us: i64) {
         let at = usize::from(stripe);
         if self.by_stripe.len() <= at {
-            self.by_stripe.resize(at + 1, 0);
+            self.by_stripe.resize(at + 1, Told::default());
         }
-        let known = &mut self.by_stripe[at];
-        if *known == 0 {
-            *known = sample;
-        } else {
-            *known += (sample - *known).clamp(-STEP_MAX_US, STEP_MAX_US) / 8;
-        }
+        self.by_stripe[at].add(seq, sample_us);
         let mut told = [0; STRIPES_MAX as usize];
         let mut count = 0;
-        for known in self.by_stripe.iter().filter(|known| **known != 0) {
-            told[count] = *known;
+        for known in self.by_stripe.iter().filter(|known| known.count > 0) {
+            told[count] = known.source_us;
             count += 1;
         }
         told[..count].sort_unstable();
-        self.source_us = told[count / 2];
+        // With the lower or the upper one of two in the middle, every node down the trees would be a little further off.
+        self.source_us = (told[(count - 1) / 2] + told[count / 2]) / 2;
     }
 
     /// Whether playback has begun.
@@ -205,6 +242,32 @@ mod tests {
             age = now.since(playback.published(Seq(seq), T));
         }
         age
+    }
+
+    /// The age that is believed of the last of some chunks, the first of which was called new though it was three seconds old; with
+    /// others like it in between, or not.
+    fn believed_after_replays(more: bool) -> Duration {
+        let mut playback = Playback::default();
+        let mut hear = |seq: u64, age_ms: u64, claimed_ms: u64| {
+            let now = Time(10_000_000) + T * seq as u32 + Duration::from_millis(age_ms);
+            playback.on_chunk(Seq(seq), 0, now - Duration::from_millis(claimed_ms), T, WAY, now);
+            now.since(playback.published(Seq(seq), T))
+        };
+        hear(60, 3_000, 0);
+        for seq in 110..180 {
+            hear(seq, 100, 100);
+            if more {
+                hear(seq - 50, 3_100, 0);
+            }
+        }
+        hear(180, 100, 100)
+    }
+
+    #[test]
+    fn who_sends_the_past_again_as_new_moves_nothing_for_long() {
+        let believed = believed_after_replays(true);
+        assert_eq!(believed, believed_after_replays(false));
+        assert!((95..=100).contains(&believed.as_millis()), "{believed:?}");
     }
 
     #[test]

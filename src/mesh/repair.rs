@@ -4,12 +4,15 @@ use crate::mesh::budget::Bucket;
 use crate::mesh::record::Key;
 use crate::units::{Seq, Time};
 
+/// Those remembered who were asked for a chunk.
+const ASKED_MAX: usize = 8;
+
 /// A chunk that was asked for or is about to be.
 #[derive(Clone, Debug)]
 pub struct Want {
     pub seq: Seq,
-    /// The last ones asked; the newest last.
-    pub asked: [Option<Key>; 3],
+    /// The last ones asked; the newest first. (With three, some were asked twice that lacked it while others were never asked.)
+    asked: [Option<Key>; ASKED_MAX],
     pub tries: u8,
     /// When to ask, or to ask the next one.
     pub due: Time,
@@ -23,8 +26,14 @@ impl Want {
 
     /// Notes who is asked.
     pub fn ask(&mut self, key: Key) {
-        self.asked = [self.asked[1], self.asked[2], Some(key)];
+        self.asked.rotate_right(1);
+        self.asked[0] = Some(key);
         self.tries += 1;
+    }
+
+    /// Who was asked last.
+    pub fn last_asked(&self) -> Option<Key> {
+        self.asked[0]
     }
 }
 
@@ -72,7 +81,7 @@ impl Repair {
         if self.wants.len() < WANTS_MAX {
             let want = Want {
                 seq,
-                asked: [None; 3],
+                asked: [None; ASKED_MAX],
                 tries: 0,
                 due,
             };

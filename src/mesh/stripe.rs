@@ -40,6 +40,8 @@ pub struct StripeState {
     pub candidate: Option<Candidate>,
     /// The way to the host while the parent is silent, should it only be slow.
     pub silenced: Option<Path>,
+    /// Whether some children have not been told of the present way.
+    pub untold: bool,
     /// The parent said that it is looking for a parent itself.
     pub parent_lost_at: Option<Time>,
 

@@ -107,9 +107,14 @@ impl Mesh {
         let asks_parent = want.tries == 0 && self.playback.has_begun() && self.seems_fed(stripe, now);
         let rank = |n: &Neighbour| -> u32 {
             // What was lost on its way from the host to a root may be missing everywhere below: then only the host has it. It is
-            // the second one asked, for its upload is what a channel has least of.
-            let is_turn = if n.is_host() { want.tries > 0 } else { asks_parent };
-            if parent == Some(n.key) && is_turn && !want.has_asked(n.key) {
+            // asked every second time, for its upload is what a channel has least of. (Asked only once, and the ask or the answer
+            // lost, half a stripe got its chunk a second late.)
+            let is_turn = if n.is_host() {
+                want.tries % 2 == 1
+            } else {
+                asks_parent && !want.has_asked(n.key)
+            };
+            if parent == Some(n.key) && is_turn {
                 return 0;
             }
             let slow = n.rtt_us / 20_000;
@@ -183,7 +188,7 @@ impl Mesh {
         }
         let share = if is_child { CHILD_REPAIR_SHARE } else { REPAIR_SHARE };
         if let Some(chunk) = self.window.get(seq).cloned() {
-            let age = now.since(self.playback.published(seq, self.chunk_time()));
+            let age = self.age_of(seq, now);
             let hops = self.hops_of(stripe);
             return self.slots > 0
                 && self.may_spend_up_to(share, chunk.payload.len(), now)
@@ -210,7 +215,7 @@ impl Mesh {
         let mut due = Time(u64::MAX);
         for seq in set.iter() {
             if let Ok(index) = self.repair.wants.binary_search_by_key(&seq, |want| want.seq)
-                && self.repair.wants[index].asked[2] == Some(key)
+                && self.repair.wants[index].last_asked() == Some(key)
             {
                 // After the first refusal another one is asked at once. Then with pauses: whoever is next may lack it for the same
                 // reason, and quick walks from one to the next lost ten times as many chunks after a crash.
@@ -246,4 +251,34 @@ fn add_to_batch(batches: &mut Vec<Batch>, at: usize, seq: Seq, within: Duration)
     }
     let set = SeqSet::one(seq);
     batches.push(Batch { at, set, within });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::state::rig::Rig;
+
+    #[test]
+    fn a_root_asks_the_host_every_second_time() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 4, Config::default());
+        let roots: Vec<usize> = (0..4).map(|_| rig.listener(Config::default(), &[host])).collect();
+        rig.run(Duration::from_secs(8));
+        let (now, host) = (rig.now, rig.nodes[host].peer);
+        let mesh = &mut rig.nodes[roots[0]].mesh;
+        let stripe = (0..4).find(|stripe| mesh.parent(*stripe) == Some(host)).unwrap();
+        let newest = mesh.window.newest().0;
+        let missing = Seq(newest - newest % 4 + 4 + u64::from(stripe));
+        mesh.repair.want(missing, now);
+        let mut want = mesh.repair.wants.pop().unwrap();
+        let mut asked = Vec::new();
+        for _ in 0..6 {
+            let at = mesh.whom_to_ask(&want, now).unwrap();
+            asked.push(mesh.members.list[at].peer == host);
+            want.ask(mesh.members.list[at].key);
+        }
+        assert_eq!(asked[..4], [false, true, false, true], "{asked:?}");
+        assert!(asked[5]);
+    }
 }

@@ -7,7 +7,9 @@ use super::spend::PRESSED;
 use super::{Mesh, Phase, bit, stripes_of};
 use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
 use crate::mesh::Delivery;
+use crate::mesh::budget::NO_ROOM_WAIT;
 use crate::mesh::member::Child;
+use crate::mesh::timer::Timer;
 use crate::mesh::wire::{Attach, HOPS_MAX, Message, Need, Path, Reason, Status};
 use crate::units::{Epoch, Seq, Stripe, Time};
 
@@ -144,7 +146,8 @@ impl Mesh {
         if is_busy && !interior && !has_waited || is_pressed && attach.need == Need::Better {
             return Err(Reason::Full);
         }
-        if !interior && self.is_kept(stripe, now) {
+        let is_barren = self.is_source && interior && self.members.barren.is_shunned(neighbour.key, now);
+        if !interior && self.is_kept(stripe, now) || is_barren {
             return Err(Reason::Full);
         }
         if self.has_room(stripe, attach.need) {
@@ -318,10 +321,26 @@ impl Mesh {
                     stripe: Stripe(stripe),
                     path: Arc::clone(&path),
                 };
-                self.send(at, message, Delivery::Reliable, now);
+                if self.bears_way(&message, now) {
+                    self.send(at, message, Delivery::Reliable, now);
+                } else {
+                    self.stripes[usize::from(stripe)].untold = true;
+                }
             }
         }
+        if self.stripes[usize::from(stripe)].untold {
+            self.timers.by(Timer::Seek, now + NO_ROOM_WAIT);
+        }
         self.call_back(stripe, now);
+    }
+
+    /// Tells of the ways that could not be told before.
+    pub(super) fn announce_untold(&mut self, now: Time) {
+        for stripe in 0..self.stripe_count() {
+            if std::mem::take(&mut self.stripes[usize::from(stripe)].untold) {
+                self.announce_path(stripe, now);
+            }
+        }
     }
 
     /// Child links in use, those about to be given back not counted.

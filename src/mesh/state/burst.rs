@@ -113,7 +113,7 @@ impl Mesh {
                     burst.due = now + NO_ROOM_WAIT;
                     return true;
                 }
-                let age = now.since(self.playback.published(chunk.seq, self.chunk_time()));
+                let age = self.age_of(chunk.seq, now);
                 let hops = self.hops_of(burst.stripe);
                 self.pass_on(at, &chunk, hops, age, true, now);
                 burst.next += count;

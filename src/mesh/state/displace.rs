@@ -39,7 +39,7 @@ impl Mesh {
             return None;
         }
         if !interior {
-            return self.leaf_at_host(stripe, attach);
+            return self.leaf_at_host(at, stripe, attach, now);
         }
         let rank = |n: &Neighbour| {
             let interior = n.key.home(stripes) == stripe;
@@ -57,11 +57,17 @@ impl Mesh {
     }
 
     /// A child of the host that passes nothing on at all: where nobody is left whose own stripe this is, a guest who can feed others
-    /// takes its place. (After a crash three leaves held the host's places for five seconds while forty waited behind them.)
-    fn leaf_at_host(&self, stripe: u8, attach: &Attach) -> Option<usize> {
-        let is_leaf = |n: &Neighbour| n.fed & !n.leaving & bit(stripe) != 0 && n.slots() == 0;
-        let wanted = self.is_source && attach.slots > 0 && attach.need != Need::Better;
-        self.members.list.iter().position(is_leaf).filter(|_| wanted)
+    /// takes its place. (After a crash three leaves held the host's places for five seconds while forty waited behind them.) So does who
+    /// has been turned away for long: the leaf may have others to go to, and else they take turns. (Of seven whom hardly anybody can
+    /// dial, two lacked a stripe for ever.)
+    fn leaf_at_host(&self, at: usize, stripe: u8, attach: &Attach, now: Time) -> Option<usize> {
+        let key = self.members.list[at].key;
+        let is_desperate = || now.since(self.redirected) > REDIRECT_PAUSE && self.waits_long(key, stripe, now);
+        let wanted = self.is_source && attach.need != Need::Better && (attach.slots > 0 || is_desperate());
+        let leaves = self.members.list.iter().enumerate();
+        let leaves = leaves.filter(|(_, n)| wanted && n.fed & !n.leaving & bit(stripe) != 0 && n.slots() == 0);
+        let oldest = leaves.min_by_key(|(_, n)| n.child.as_ref().map(|child| child.since));
+        oldest.map(|(leaf, _)| leaf)
     }
 
     /// Asks a child to make room for the one that has just come; its stripe is taken back if it does not.
@@ -77,6 +83,10 @@ impl Mesh {
         // Where two links in place of one are more than the budget bears, the one who goes must make haste.
         // Who passes nothing on at the host must make haste, too: a whole stripe may wait for the place.
         let is_idle = self.is_source && self.is_idle_root(&self.members.list[victim], lost, now);
+        if is_idle && self.is_interior(&self.members.list[victim], lost) {
+            let key = self.members.list[victim].key;
+            self.members.barren.note(key, now);
+        }
         let grace = if self.bears_overlap() && !is_idle {
             self.config.redirect_grace
         } else {

@@ -17,12 +17,8 @@ use crate::mesh::wire::{CHUNK_HEADER_BYTES, Message, Pushed};
 use crate::mesh::{Delivery, Event, OffAirReason};
 use crate::units::{Seq, Time};
 
-/// Chunks that come so long after the best way here brings them are of somebody's past: a burst or a late repair.
-const LIVE_AGE: Duration = Duration::from_millis(600);
 /// That the best way from the host to here is longer than this, or than half the deadline, nobody need believe.
 const WAY_MAX: Duration = Duration::from_millis(600);
-/// Beyond the deadline, after which a chunk is sent to nobody; ages are estimates, and D + 1 s is the limit.
-const OLD: Duration = Duration::from_millis(800);
 /// Chunks older than this serve no deadline there is; who sends them means no good.
 const LONG_AGO: Duration = Duration::from_secs(20);
 /// Beyond this share of the budget children that may be gone get nothing: others need it more.
@@ -100,7 +96,7 @@ impl Mesh {
         let published = now - claimed;
         self.playback
             .on_chunk(seq, stripe, published, session.chunk_time, way, now);
-        let age = now.since(self.playback.published(seq, session.chunk_time));
+        let age = self.age_of(seq, now);
         self.fresh_at = now;
         self.told_silent = false;
         let from = self.members.list[at].key;
@@ -125,7 +121,7 @@ impl Mesh {
             return;
         }
         let stripe = seq.stripe(self.stripe_count()).0;
-        if age <= self.config.deadline + OLD {
+        if !self.is_old(age, now) {
             let bit = bit(stripe);
             // Children are owed one new chunk a round; what comes late or faster, as in our own first burst, goes on as far
             // as the budget bears.
@@ -140,7 +136,9 @@ impl Mesh {
             } else {
                 self.members.list.len()
             };
-            for at in 0..children {
+            let order = self.feeding_order(stripe, chunk.payload.len(), now);
+            for n in 0..children {
+                let at = order.get(n).copied().unwrap_or(n);
                 let neighbour = &self.members.list[at];
                 if neighbour.fed & bit == 0
                     || Some(neighbour.key) == from
@@ -177,6 +175,26 @@ impl Mesh {
         self.tell(Event::Chunk(Arc::new(chunk)));
     }
 
+    /// Whom to feed first, where the budget does not bear all: those who pass most on, for the others can have it from them, and those
+    /// who are about to go last. Empty where it does. (The only root of 10,000 listeners, with too much to say, left out all its
+    /// children, one of whom was to go: nobody else ever heard that chunk.)
+    pub(super) fn feeding_order(&mut self, stripe: u8, payload_bytes: usize, now: Time) -> Vec<usize> {
+        let list = &self.members.list;
+        let fed = list.iter().filter(|n| n.fed & bit(stripe) != 0).count();
+        if fed < 2 || self.may_feed(payload_bytes * fed, LEAVING_SHARE, now) {
+            return Vec::new();
+        }
+        let list = &self.members.list;
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by_key(|at| {
+            (
+                list[*at].leaving & bit(stripe) != 0,
+                std::cmp::Reverse(list[*at].slots()),
+            )
+        });
+        order
+    }
+
     /// Sends a chunk unless it is too old for anybody; `extra` when it is not part of the steady feeding that slots account
     /// for.
     pub(super) fn pass_on(
@@ -188,7 +206,7 @@ impl Mesh {
         extra: bool,
         now: Time,
     ) -> bool {
-        if age > self.config.deadline + OLD {
+        if self.is_old(age, now) {
             return false;
         }
         self.totals.payload_sent_bytes += chunk.payload.len() as u64;
@@ -400,14 +418,6 @@ impl Mesh {
     pub(super) fn margin(&self, state: &StripeState) -> Duration {
         let lag_us = (state.offset_us - self.playback.source_us()).max(0) as u64;
         state.margin(&self.config, self.heard.saturating_sub(Duration::from_micros(lag_us)))
-    }
-
-    /// Whether a chunk is of the present, as our own clock tells: what peers say of its age may be a lie, and whoever takes what is
-    /// new for the past passes it on only as far as the budget bears.
-    fn is_live(&self, seq: Seq, now: Time) -> bool {
-        let usual_us = (seq.0 * self.chunk_time().as_micros() as u64) as i64;
-        let late_us = self.best_offset().0.map_or(0, |best| now.0 as i64 - usual_us - best);
-        late_us <= LIVE_AGE.as_micros() as i64
     }
 
     /// The smallest usual offset among fed stripes, with its deviation.

@@ -1,5 +1,6 @@
 //! `Mesh`: one node's part in one channel, and the doors through which everything enters and leaves it.
 
+mod age;
 mod ask;
 mod attach;
 mod burst;

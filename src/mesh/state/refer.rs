@@ -12,9 +12,14 @@ use crate::units::{Stripe, Time};
 
 /// Heard within this time, a neighbour is named as alive.
 const ALIVE: Duration = Duration::from_secs(8);
-/// Those remembered who wait for a stripe, and for how long: by then they have found another, or ask again.
+/// Those remembered who wait for a stripe.
 const WAITING_MAX: usize = 32;
+/// How long one is offered what becomes free: by then it has found another, or asks again.
 const WAITS_FOR: Duration = Duration::from_secs(2);
+/// How long it is remembered that one has asked.
+const REMEMBERED_FOR: Duration = Duration::from_secs(5);
+/// Who asks again and again for so long has nowhere else to go.
+const WAITS_LONG: Duration = Duration::from_secs(3);
 /// Others named in a refusal.
 const OTHERS_MAX: usize = 3;
 
@@ -23,6 +28,8 @@ const OTHERS_MAX: usize = 3;
 pub(super) struct Waiting {
     key: Key,
     stripe: u8,
+    /// When it first asked, and last.
+    first: Time,
     since: Time,
 }
 
@@ -30,21 +37,34 @@ impl Mesh {
     /// Remembers one that has lost its parent and is turned away, because we have nothing ourselves or no room.
     pub(super) fn note_waiting(&mut self, at: usize, stripe: u8, now: Time) {
         let key = self.members.list[at].key;
-        self.waiting.retain(|other| now.since(other.since) < WAITS_FOR);
+        self.waiting.retain(|other| now.since(other.since) < REMEMBERED_FOR);
         if let Some(known) = self
             .waiting
             .iter_mut()
             .find(|other| (other.key, other.stripe) == (key, stripe))
         {
+            // By now it had found another, or it has asked again.
+            let is_back = now.since(known.since) >= WAITS_FOR;
             known.since = now;
+            if is_back {
+                self.introduce(at, stripe, now);
+            }
         } else if self.waiting.len() < WAITING_MAX {
             self.waiting.push(Waiting {
                 key,
                 stripe,
+                first: now,
                 since: now,
             });
             self.introduce(at, stripe, now);
         }
+    }
+
+    /// Whether one has been turned away again and again.
+    pub(super) fn waits_long(&self, key: Key, stripe: u8, now: Time) -> bool {
+        let is_it = |other: &&Waiting| (other.key, other.stripe) == (key, stripe);
+        let known = self.waiting.iter().find(is_it);
+        known.is_some_and(|known| now.since(known.first) > WAITS_LONG)
     }
 
     /// Names one that was turned away to a neighbour that has room and that nobody can dial: only it can make the first step. (Two of
@@ -147,5 +167,37 @@ impl Mesh {
             others.extend(more.into_iter().take(OTHERS_MAX - others.len()));
         }
         others
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::state::rig::Rig;
+
+    #[test]
+    fn a_leaf_at_the_host_makes_room_for_one_who_is_turned_away_for_long() {
+        let mut rig = Rig::new();
+        let config = |upload_bps| Config {
+            upload_bps,
+            host_slots: 1,
+            ..Config::default()
+        };
+        let host = rig.host(1, 4, config(2_000_000));
+        let first = rig.listener(config(0), &[host]);
+        rig.run(Duration::from_secs(4));
+        // Neither can feed the other, and there is one place in each stripe.
+        let second = rig.listener(config(0), &[host]);
+        let mut heard = [0, 0];
+        for _ in 0..20 {
+            let before = [first, second].map(|at| rig.nodes[at].chunks.len());
+            rig.run(Duration::from_secs(2));
+            let after = [first, second].map(|at| rig.nodes[at].chunks.len());
+            for (heard, (before, after)) in heard.iter_mut().zip(before.into_iter().zip(after)) {
+                *heard += usize::from(after > before);
+            }
+        }
+        assert!(heard.iter().all(|times| *times >= 5), "{heard:?}");
     }
 }

@@ -65,6 +65,7 @@ impl Mesh {
             }
             return;
         }
+        self.announce_untold(now);
         if self.phase == Phase::Running && !self.stripes.is_empty() {
             for stripe in 0..self.stripe_count() {
                 self.seek_stripe(stripe, now);

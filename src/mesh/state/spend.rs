@@ -21,6 +21,8 @@ pub(super) const HARD_PRESSED: f64 = 1.02;
 /// are told when one changes: up to 3 % at once. (With 1.09 some sent a few bytes too many.)
 pub(super) const FEED_SHARE: f64 = 1.07;
 pub(super) const LEAVING_SHARE: f64 = 1.02;
+/// Share up to which children are told of a new way at once: several may follow each other in a second, for each of many children.
+const WAY_SHARE: f64 = 1.09;
 /// Share up to which anything is said that can wait or be left out: what lies beyond is for what must be said.
 const TALK_SHARE: f64 = 1.05;
 
@@ -91,6 +93,12 @@ impl Mesh {
         self.slots == 0 || self.upload.bears(bytes, FEED_SHARE, now)
     }
 
+    /// Whether it bears to tell a child of a new way to the host now.
+    pub(super) fn bears_way(&mut self, message: &Message, now: Time) -> bool {
+        let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+        self.is_source || self.upload.bears(bytes, WAY_SHARE, now)
+    }
+
     /// Takes as many child links as the budget bears.
     pub(super) fn resize_slots(&mut self, now: Time) {
         let Some(session) = &self.session else { return };
@@ -108,5 +116,97 @@ impl Mesh {
         self.slots = u8::try_from(most).unwrap_or(u8::MAX);
         self.renew_record(now);
         self.shed(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::state::bit;
+    use crate::mesh::state::rig::Rig;
+    use std::time::Duration;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A host and a relay that feeds a weak node, a strong one and a leaf in its own stripe; which of them is which, in this order.
+    fn relay() -> (Rig, usize, [usize; 3]) {
+        let mut rig = Rig::new();
+        let with = |upload_bps| Config {
+            upload_bps,
+            ..Config::default()
+        };
+        let host = rig.host(
+            1,
+            1,
+            Config {
+                host_slots: 1,
+                ..Config::default()
+            },
+        );
+        let relay = rig.listener(with(800_000), &[host]);
+        rig.run(SECOND * 3);
+        let children = [250_000, 800_000, 0].map(|bps| rig.listener(with(bps), &[relay]));
+        rig.run(SECOND * 6);
+        (rig, relay, children)
+    }
+
+    #[test]
+    fn where_not_all_can_be_fed_the_strongest_is_first_and_who_must_go_last() {
+        let (mut rig, relay, [weak, strong, leaf]) = relay();
+        let now = rig.now;
+        let peers = [weak, strong, leaf].map(|at| rig.nodes[at].peer);
+        let mesh = &mut rig.nodes[relay].mesh;
+        let places = peers.map(|peer| mesh.members.find(&peer).unwrap());
+        assert!(places.iter().all(|at| mesh.members.list[*at].fed & bit(0) != 0));
+        assert!(mesh.feeding_order(0, 960, now).is_empty(), "all can be fed");
+        mesh.upload.charge(90_000, now);
+        let of_children = |order: Vec<usize>| order.into_iter().filter(|at| places.contains(at)).collect::<Vec<_>>();
+        assert_eq!(
+            of_children(mesh.feeding_order(0, 960, now)),
+            [places[1], places[0], places[2]]
+        );
+        mesh.members.list[places[1]].leaving |= bit(0);
+        assert_eq!(
+            of_children(mesh.feeding_order(0, 960, now)),
+            [places[0], places[2], places[1]]
+        );
+    }
+
+    #[test]
+    fn a_new_way_that_the_second_does_not_bear_is_told_in_the_next() {
+        let (mut rig, relay, [weak, ..]) = relay();
+        let (now, peer) = (rig.now, rig.nodes[relay].peer);
+        let before = rig.nodes[weak].mesh.stripes[0].since;
+        let mesh = &mut rig.nodes[relay].mesh;
+        mesh.upload.charge(200_000, now);
+        // Its children hear that there is no way, and then of this one again.
+        let path = mesh.stripes[0].path.take();
+        mesh.announce_path(0, now);
+        mesh.stripes[0].path = path;
+        assert!(mesh.stripes[0].untold && mesh.poll_output().is_none());
+        rig.run(SECOND * 3);
+        assert!(!rig.nodes[relay].mesh.stripes[0].untold);
+        assert_eq!(rig.nodes[weak].mesh.parent(0), Some(peer));
+        assert!(rig.nodes[weak].mesh.has_path(0) && rig.nodes[weak].mesh.stripes[0].since >= before);
+    }
+
+    #[test]
+    fn a_host_counts_no_child_that_acknowledges_nothing() {
+        let (mut rig, relay, children) = relay();
+        let (now, host) = (rig.now, rig.nodes[0].peer);
+        let peers = children.map(|at| rig.nodes[at].peer);
+        let mesh = &mut rig.nodes[relay].mesh;
+        let host = mesh.members.find(&host).unwrap();
+        let free = |mesh: &Mesh| mesh.load_for(host, now).free;
+        let used = mesh.slots_used() as u8;
+        assert_eq!((used, free(mesh)), (3, mesh.slots - 3));
+        let child = mesh.members.find(&peers[0]).unwrap();
+        mesh.members.list[child].child.as_mut().unwrap().acknowledged = crate::units::Seq(0);
+        assert_eq!((mesh.slots_used(), free(mesh)), (3, mesh.slots - 2));
+        assert_eq!(
+            mesh.load_for(child, now).free,
+            mesh.load.free,
+            "others are told of real places"
+        );
     }
 }

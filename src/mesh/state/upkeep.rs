@@ -9,7 +9,7 @@ use crate::mesh::record::PeerRecord;
 use crate::mesh::timer::Timer;
 use crate::mesh::wire::{Audience, Load, Message, Need, RECORDS_MAX, Status};
 use crate::mesh::{CloseReason, Delivery};
-use crate::units::Time;
+use crate::units::{Seq, Time};
 
 /// Pings without an answer after which a neighbour is given up.
 const UNANSWERED_MAX: u8 = 3;
@@ -83,10 +83,17 @@ impl Mesh {
     }
 
     /// What a neighbour is told of our room: by a host, which feeds all stripes, of the one that the neighbour could pass on. (The
-    /// weakest of all its roots may stand in another stripe: who is lifted to the host because of that one is refused.)
+    /// weakest of all its roots may stand in another stripe: who is lifted to the host because of that one is refused.) The host is
+    /// told of no child as using our room that has not shown that it hears us: roots that pass nothing on always have some, who come and
+    /// go again.
     pub(super) fn load_for(&self, at: usize, now: Time) -> Load {
         if !self.is_source {
-            return self.load;
+            let free = if self.members.list[at].is_host() {
+                self.slots.saturating_sub(self.links_proven())
+            } else {
+                self.load.free
+            };
+            return Load { free, ..self.load };
         }
         let stripe = bit(self.members.list[at].key.home(self.stripe_count().max(1)));
         let roots = self.members.list.iter().filter(|n| n.fed & stripe != 0);
@@ -95,6 +102,13 @@ impl Mesh {
             weakest: weakest.unwrap_or(u8::MAX),
             ..self.load
         }
+    }
+
+    /// Child links to those who have acknowledged something.
+    fn links_proven(&self) -> u8 {
+        let children = self.members.list.iter();
+        let proven = children.filter(|n| n.child.as_ref().is_some_and(|child| child.acknowledged > Seq(0)));
+        proven.map(|n| (n.fed & !n.leaving).count_ones() as u8).sum()
     }
 
     /// Reports to parents that have been silent for too long to be told with their chunks.
@@ -115,7 +129,7 @@ impl Mesh {
 
     /// Reports to a parent: what it feeds, how far we are, what hangs below us.
     pub(super) fn report(&mut self, at: usize, now: Time) {
-        let load = self.load;
+        let load = self.load_for(at, now);
         let neighbour = &mut self.members.list[at];
         neighbour.reported = now;
         let (fed, progress, key) = (neighbour.feeds, neighbour.progress, neighbour.key);

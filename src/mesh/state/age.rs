@@ -1,0 +1,80 @@
+//! How old chunks are, as far as one can know whose neighbours may lie, and which are too old for anybody.
+
+use std::time::Duration;
+
+use super::Mesh;
+use crate::units::{Seq, Time};
+
+/// Chunks that come so long after the best way here brings them are of somebody's past: a burst or a late repair.
+const LIVE_AGE: Duration = Duration::from_millis(600);
+/// Beyond the deadline, after which a chunk is sent to nobody: D + 1 s is the limit, and ages are estimates, poor ones in the first
+/// seconds, when all that has come may be what others sent again and called new.
+const OLD: Duration = Duration::from_millis(800);
+const OLD_AT_FIRST: Duration = Duration::from_millis(200);
+const AT_FIRST: Duration = Duration::from_secs(5);
+
+impl Mesh {
+    /// Whether a chunk of this age serves nobody any more.
+    pub(super) fn is_old(&self, age: Duration, now: Time) -> bool {
+        if self.is_source {
+            return age > self.config.deadline + OLD;
+        }
+        let is_sure = self.playback.has_lived_for(AT_FIRST, now);
+        !self.playback.has_lived() || age > self.config.deadline + if is_sure { OLD } else { OLD_AT_FIRST }
+    }
+
+    /// The age of a chunk: as the best of what peers say tells, and no less than what newer chunks tell, which nobody can make up, and at
+    /// first those who took us in. (Who heard an old chunk first that was called new passed on others for younger than they were.)
+    pub(super) fn age_of(&self, seq: Seq, now: Time) -> Duration {
+        let mut newest = self.window.newest();
+        if !self.is_source && !self.playback.has_lived_for(AT_FIRST, now) {
+            let told = self.stripes.iter().filter_map(|state| state.told).max();
+            newest = newest.max(told.unwrap_or(newest));
+        }
+        let behind = newest.0.saturating_sub(seq.0);
+        let least = self.chunk_time() * u32::try_from(behind).unwrap_or(u32::MAX);
+        now.since(self.playback.published(seq, self.chunk_time())).max(least)
+    }
+
+    /// Whether a chunk is of the present, as our own clock tells: what peers say of its age may be a lie, and whoever takes what is
+    /// new for the past passes it on only as far as the budget bears.
+    pub(super) fn is_live(&self, seq: Seq, now: Time) -> bool {
+        let usual_us = (seq.0 * self.chunk_time().as_micros() as u64) as i64;
+        let late_us = self.best_offset().0.map_or(0, |best| now.0 as i64 - usual_us - best);
+        late_us <= LIVE_AGE.as_micros() as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::state::rig::Rig;
+
+    #[test]
+    fn what_came_first_and_was_called_new_is_as_old_as_those_who_took_us_in_say() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 4, Config::default());
+        let relay = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(8));
+        let now = rig.now;
+        let mesh = &mut rig.nodes[relay].mesh;
+        let newest = mesh.window.newest();
+        // Its clock is lost, and one of three seconds ago is the first that tells the time.
+        mesh.playback = Default::default();
+        let old = Seq(newest.0 - 50);
+        let chunk_time = mesh.chunk_time();
+        mesh.playback
+            .on_chunk(old, 0, now, chunk_time, Duration::from_millis(600), now);
+        assert!(mesh.age_of(old, now) >= Duration::from_secs(3));
+        assert!(
+            mesh.is_old(Duration::ZERO, now),
+            "nobody is sent anything before live sound has come"
+        );
+        mesh.window = Default::default();
+        mesh.stripes[1].told = Some(newest);
+        assert!(mesh.age_of(old, now) >= Duration::from_secs(3));
+        mesh.stripes.iter_mut().for_each(|state| state.told = None);
+        assert!(mesh.age_of(old, now) < Duration::from_secs(1), "nobody knows better");
+    }
+}
