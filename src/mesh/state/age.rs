@@ -14,26 +14,28 @@ const OLD_AT_FIRST: Duration = Duration::from_millis(200);
 const AT_FIRST: Duration = Duration::from_secs(5);
 
 impl Mesh {
-    /// Whether a chunk of this age serves nobody any more.
-    pub(super) fn is_old(&self, age: Duration, now: Time) -> bool {
-        if self.is_source {
+    /// Whether a chunk of this age serves nobody any more. At first it is held to be no younger than those who took us in say: when they
+    /// lie, nothing is passed on for a few seconds. (Who heard an old chunk first that was called new passed on others for younger than
+    /// they were.)
+    pub(super) fn is_old(&self, seq: Seq, age: Duration, now: Time) -> bool {
+        if self.is_source || self.playback.has_lived_for(AT_FIRST, now) {
             return age > self.config.deadline + OLD;
         }
-        let is_sure = self.playback.has_lived_for(AT_FIRST, now);
-        !self.playback.has_lived() || age > self.config.deadline + if is_sure { OLD } else { OLD_AT_FIRST }
+        let told = self.stripes.iter().filter_map(|state| state.told).max();
+        let least = told.map_or(Duration::ZERO, |newest| self.time_between(seq, newest));
+        !self.playback.has_lived() || age.max(least) > self.config.deadline + OLD_AT_FIRST
     }
 
-    /// The age of a chunk: as the best of what peers say tells, and no less than what newer chunks tell, which nobody can make up, and at
-    /// first those who took us in. (Who heard an old chunk first that was called new passed on others for younger than they were.)
+    /// The age of a chunk: as the best of what peers say tells, and no less than what newer chunks tell, which nobody can make up.
     pub(super) fn age_of(&self, seq: Seq, now: Time) -> Duration {
-        let mut newest = self.window.newest();
-        if !self.is_source && !self.playback.has_lived_for(AT_FIRST, now) {
-            let told = self.stripes.iter().filter_map(|state| state.told).max();
-            newest = newest.max(told.unwrap_or(newest));
-        }
-        let behind = newest.0.saturating_sub(seq.0);
-        let least = self.chunk_time() * u32::try_from(behind).unwrap_or(u32::MAX);
+        let least = self.time_between(seq, self.window.newest());
         now.since(self.playback.published(seq, self.chunk_time())).max(least)
+    }
+
+    /// The media time from one chunk to a later one.
+    fn time_between(&self, seq: Seq, later: Seq) -> Duration {
+        let chunks = later.0.saturating_sub(seq.0);
+        self.chunk_time() * u32::try_from(chunks).unwrap_or(u32::MAX)
     }
 
     /// Whether a chunk is of the present, as our own clock tells: what peers say of its age may be a lie, and whoever takes what is
@@ -68,13 +70,16 @@ mod tests {
             .on_chunk(old, 0, now, chunk_time, Duration::from_millis(600), now);
         assert!(mesh.age_of(old, now) >= Duration::from_secs(3));
         assert!(
-            mesh.is_old(Duration::ZERO, now),
+            mesh.is_old(newest, Duration::ZERO, now),
             "nobody is sent anything before live sound has come"
         );
+        mesh.playback.on_live(newest, chunk_time, 0, now);
         mesh.window = Default::default();
+        let age = mesh.age_of(old, now);
+        assert!(age < Duration::from_secs(1), "{age:?}");
         mesh.stripes[1].told = Some(newest);
-        assert!(mesh.age_of(old, now) >= Duration::from_secs(3));
+        assert!(mesh.is_old(old, age, now) && !mesh.is_old(newest, age, now));
         mesh.stripes.iter_mut().for_each(|state| state.told = None);
-        assert!(mesh.age_of(old, now) < Duration::from_secs(1), "nobody knows better");
+        assert!(!mesh.is_old(old, age, now), "nobody knows better");
     }
 }

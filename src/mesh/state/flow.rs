@@ -121,7 +121,7 @@ impl Mesh {
             return;
         }
         let stripe = seq.stripe(self.stripe_count()).0;
-        if !self.is_old(age, now) {
+        if !self.is_old(seq, age, now) {
             let bit = bit(stripe);
             // Children are owed one new chunk a round; what comes late or faster, as in our own first burst, goes on as far
             // as the budget bears.
@@ -136,7 +136,11 @@ impl Mesh {
             } else {
                 self.members.list.len()
             };
-            let order = self.feeding_order(stripe, chunk.payload.len(), now);
+            let order = if children == 0 {
+                Vec::new()
+            } else {
+                self.feeding_order(stripe, chunk.payload.len(), now)
+            };
             for n in 0..children {
                 let at = order.get(n).copied().unwrap_or(n);
                 let neighbour = &self.members.list[at];
@@ -206,7 +210,7 @@ impl Mesh {
         extra: bool,
         now: Time,
     ) -> bool {
-        if self.is_old(age, now) {
+        if self.is_old(chunk.seq, age, now) {
             return false;
         }
         self.totals.payload_sent_bytes += chunk.payload.len() as u64;

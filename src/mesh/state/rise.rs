@@ -13,7 +13,7 @@ use crate::units::{Stripe, Time};
 
 /// A root that has hardly any children after this long is idle, if another one has at least so many.
 const ROOT_SETTLES: Duration = Duration::from_secs(8);
-const BUSY_ROOT: u8 = 8;
+const BUSY_ROOT: u16 = 8;
 /// Dials of a host, each quarter of a second, for a place that none of its neighbours could take.
 const DIALS_A_PLACE: usize = 2;
 /// Between two turns in which an old child makes room for one who finds no other.
@@ -286,11 +286,41 @@ impl Mesh {
 }
 
 /// Child links that a neighbour says are in use.
-fn links_used(n: &Neighbour) -> u8 {
-    n.slots().saturating_sub(n.load.free)
+fn links_used(n: &Neighbour) -> u16 {
+    u16::from(n.slots().saturating_sub(n.load.free))
 }
 
 /// Whether a node with so many child links may take the place of a weaker one.
 pub(super) fn outranks(slots: u8, weakest: u8) -> bool {
     slots > 0 && (weakest == 0 || u16::from(weakest) * 2 < u16::from(slots))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::state::rig::Rig;
+
+    #[test]
+    fn a_root_that_nobody_hears_is_idle_once_another_has_many_whatever_they_claim() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let roots = [0, 1].map(|_| rig.listener(Config::default(), &[host]));
+        rig.run(ROOT_SETTLES + Duration::from_secs(4));
+        let now = rig.now;
+        let peers = roots.map(|at| rig.nodes[at].peer);
+        let mesh = &mut rig.nodes[host].mesh;
+        let places = peers.map(|peer| mesh.members.find(&peer).unwrap());
+        let mut idle = |loads: [(u8, u8); 2]| {
+            for (at, (slots, free)) in places.into_iter().zip(loads) {
+                mesh.members.list[at].load.slots = slots;
+                mesh.members.list[at].load.free = free;
+            }
+            places.map(|at| mesh.is_idle_root(&mesh.members.list[at], 0, now))
+        };
+        assert_eq!(idle([(12, 12), (12, 5)]), [false, false], "seven are not many");
+        assert_eq!(idle([(12, 10), (12, 2)]), [true, false]);
+        assert_eq!(idle([(12, 9), (12, 2)]), [false, false]);
+        assert_eq!(idle([(255, 0), (255, 0)]), [false, false]);
+    }
 }

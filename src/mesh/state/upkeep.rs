@@ -108,7 +108,8 @@ impl Mesh {
     fn links_proven(&self) -> u8 {
         let children = self.members.list.iter();
         let proven = children.filter(|n| n.child.as_ref().is_some_and(|child| child.acknowledged > Seq(0)));
-        proven.map(|n| (n.fed & !n.leaving).count_ones() as u8).sum()
+        let links: u32 = proven.map(|n| (n.fed & !n.leaving).count_ones()).sum();
+        u8::try_from(links).unwrap_or(u8::MAX)
     }
 
     /// Reports to parents that have been silent for too long to be told with their chunks.
