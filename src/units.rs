@@ -146,7 +146,7 @@ impl Codec {
             Codec::Opus => {
                 let packet_bytes = u64::from(bitrate_bps) * PACKET_TIME.as_millis() as u64 / 8_000;
                 let most = CHUNK_TIME_MAX.min(ROUND_MAX / u32::from(stripes.max(1)));
-                let packets_max = most.as_millis() / PACKET_TIME.as_millis();
+                let packets_max = (most.as_millis() / PACKET_TIME.as_millis()).max(1);
                 let packets = (CHUNK_PAYLOAD_GOAL_BYTES as u64 / packet_bytes.max(1)).clamp(1, packets_max as u64);
                 PACKET_TIME * packets as u32
             }
@@ -186,6 +186,7 @@ mod tests {
         assert_eq!(rates.map(ms(4)), [240, 240, 240, 120, 80, 60, 20, 20]);
         assert_eq!(rates.map(ms(8)), [120, 120, 120, 120, 80, 60, 20, 20]);
         assert_eq!(rates.map(ms(16)), [60, 60, 60, 60, 60, 60, 20, 20]);
+        assert_eq!(rates.map(ms(255)), [20; 8]);
         assert_eq!(Codec::Flac.chunk_time(900_000, 16).as_millis(), 20);
     }
 }

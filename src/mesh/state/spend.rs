@@ -179,7 +179,7 @@ mod tests {
         let before = rig.nodes[weak].mesh.stripes[0].since;
         let mesh = &mut rig.nodes[relay].mesh;
         mesh.upload.charge(200_000, now);
-        // Its children hear that there is no way, and then of this one again.
+        // That there is no way cannot be told; by the time that it could be, there is this one again.
         let path = mesh.stripes[0].path.take();
         mesh.announce_path(0, now);
         mesh.stripes[0].path = path;
