@@ -61,6 +61,7 @@ pub struct Upload {
 
 /// Kept free of bursts and repairs in each second: the answers to a newcomer.
 const CONTROL_KEPT_BYTES: f64 = 1_000.0;
+const CONTROL_KEPT_SHARE: f64 = 0.04;
 const PARTS: u64 = 16;
 
 impl Upload {
@@ -116,7 +117,9 @@ impl Upload {
         self.turn(now);
         let seconds = (self.part_us * PARTS) as f64 / 1e6;
         let used = (feeding as f64 * seconds + sum(&self.extra)).max(sum(&self.total));
-        used + bytes as f64 <= (f64::from(self.budget_bytes) * share - CONTROL_KEPT_BYTES) * seconds
+        let budget = f64::from(self.budget_bytes);
+        let kept = CONTROL_KEPT_BYTES.min(budget * CONTROL_KEPT_SHARE);
+        used + bytes as f64 <= (budget * share - kept) * seconds
     }
 
     /// Whether so many bytes may be sent at all: what was really sent in the running second, and nothing that is owed.

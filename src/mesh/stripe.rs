@@ -34,8 +34,6 @@ pub struct StripeState {
     pub path: Option<Path>,
     pub parent: Option<Key>,
 
-    /// When the next chunk is due to the children, at one a round.
-    pub turn: Time,
     /// Accepted us, and has not pushed its first chunk yet; the old parent is kept until then.
     pub candidate: Option<Candidate>,
     /// The way to the host while the parent is silent, should it only be slow.
@@ -158,16 +156,6 @@ impl StripeState {
         // A burst of the past comes before the present: until it is over, the earliest is the truth.
         let settling = apart < 0 && now.since(self.since) < SETTLING;
         self.offset_us += if settling { apart } else { apart / 8 };
-    }
-
-    /// Whether a fresh chunk goes to the children by right: one a round, and one more, for chunks do not come evenly. What
-    /// comes faster, after a gap, does so at all nodes at once.
-    pub fn takes_turn(&mut self, round: Duration, now: Time) -> bool {
-        let in_turn = self.turn <= now + round;
-        if in_turn {
-            self.turn = self.turn.max(now) + round;
-        }
-        in_turn
     }
 
     /// When a chunk of this stripe usually comes.

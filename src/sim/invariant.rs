@@ -280,6 +280,7 @@ impl Watcher {
             ("wants", sizes.wants, 128),
             ("held wants", sizes.held, 64),
             ("bursts", sizes.bursts, 96),
+            ("chunks owed", sizes.owed, 256),
         ];
         for (what, len, cap) in caps {
             if len > cap {

@@ -5,8 +5,6 @@ use std::time::Duration;
 use super::Mesh;
 use crate::units::{Seq, Time};
 
-/// Chunks that come so long after the best way here brings them are of somebody's past: a burst or a late repair.
-const LIVE_AGE: Duration = Duration::from_millis(600);
 /// Beyond the deadline, after which a chunk is sent to nobody: D + 1 s is the limit, and ages are estimates, poor ones in the first
 /// seconds, when all that has come may be what others sent again and called new.
 const OLD: Duration = Duration::from_millis(800);
@@ -36,14 +34,6 @@ impl Mesh {
     fn time_between(&self, seq: Seq, later: Seq) -> Duration {
         let chunks = later.0.saturating_sub(seq.0);
         self.chunk_time() * u32::try_from(chunks).unwrap_or(u32::MAX)
-    }
-
-    /// Whether a chunk is of the present, as our own clock tells: what peers say of its age may be a lie, and whoever takes what is
-    /// new for the past passes it on only as far as the budget bears.
-    pub(super) fn is_live(&self, seq: Seq, now: Time) -> bool {
-        let usual_us = (seq.0 * self.chunk_time().as_micros() as u64) as i64;
-        let late_us = self.best_offset().0.map_or(0, |best| now.0 as i64 - usual_us - best);
-        late_us <= LIVE_AGE.as_micros() as i64
     }
 }
 

@@ -183,7 +183,7 @@ impl Mesh {
                 .repair
                 .came_late(seq)
                 .is_some_and(|came| now.since(came) < Duration::from_micros(rtt_us));
-        if crosses || self.is_in_burst(key, stripe, seq) {
+        if crosses || self.is_in_burst(key, stripe, seq) || self.is_owed(key, seq) {
             return true;
         }
         let share = if is_child { CHILD_REPAIR_SHARE } else { REPAIR_SHARE };

@@ -7,7 +7,7 @@ use crate::mesh::budget::NO_ROOM_WAIT;
 use crate::mesh::record::Key;
 use crate::mesh::session::Session;
 use crate::mesh::timer::Timer;
-use crate::mesh::wire::{Attach, CHUNK_HEADER_BYTES};
+use crate::mesh::wire::{Attach, CHUNK_HEADER_BYTES, Need};
 use crate::units::{Seq, Time};
 
 /// The past of a stripe on its way to a new child, oldest first.
@@ -64,6 +64,14 @@ impl Mesh {
         if whole < part && self.has_room_for_past(chunks, &session, now) {
             next = whole;
         }
+        // Who had a parent until now is owed what that one could not send, as our other children are what we had not: for so long as
+        // nothing came nothing was sent, and there is room for it.
+        if attach.need == Need::Orphan {
+            for seq in (next..end).step_by(count as usize) {
+                self.owe(at, Seq(seq), now);
+            }
+            return self.pay_arrears(now);
+        }
         if next >= end || self.bursts.len() >= BURSTS_MAX {
             return;
         }
@@ -91,8 +99,9 @@ impl Mesh {
             .has_room(chunks as usize * bytes, feeding, WHOLE_PAST_SHARE, now)
     }
 
-    /// Sends the next chunk of each burst that is due and sets the timer for the rest.
+    /// Sends what is owed and the next chunk of each burst that is due, and sets the timer for the rest.
     pub(super) fn pace_bursts(&mut self, now: Time) {
+        self.pay_arrears(now);
         let round = self.round();
         let count = u64::from(self.stripe_count().max(1));
         let mut bursts = std::mem::take(&mut self.bursts);

@@ -12,8 +12,8 @@ use crate::units::Time;
 /// With which chance, for each child link it has, an orphan that finds nobody turns to the host: a few of ten thousand.
 const ROOTLESS_CHANCE: f64 = 0.004;
 
-/// What greeting and asking one who was dialled takes.
-const DIAL_BYTES: usize = 300;
+/// What greeting and asking one who was dialled takes: all who are being dialled may answer at once.
+const DIAL_BYTES: usize = 500;
 
 impl Mesh {
     pub(super) fn reconnect(&mut self, now: Time) {
@@ -42,7 +42,8 @@ impl Mesh {
         {
             return false;
         }
-        if !self.bears(DIAL_BYTES, now)
+        let under_way = self.members.dials.eager(now) + 1;
+        if !self.bears(DIAL_BYTES * under_way, now)
             || !self.dial_allowance.take(1.0, now)
             || !self.members.dials.start(Some(peer), &record.addrs, now)
         {
@@ -101,5 +102,42 @@ impl Mesh {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::state::rig::Rig;
+    use crate::units::PeerId;
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    #[test]
+    fn nobody_is_dialled_whose_greeting_the_second_does_not_bear_if_all_answer() {
+        let mut rig = Rig::new();
+        let with = |upload_bps| Config {
+            upload_bps,
+            ..Config::default()
+        };
+        let host = rig.host(1, 1, Config::default());
+        let at = rig.listener(with(800_000), &[host]);
+        rig.run(Duration::from_secs(6));
+        let now = rig.now;
+        let mesh = &mut rig.nodes[at].mesh;
+        let record = |n: u8| {
+            Arc::new(PeerRecord {
+                peer: PeerId([n; 32]),
+                serial: 1,
+                slots: 1,
+                addrs: vec![SocketAddr::from(([127, 0, 0, n], 1))],
+                signature: [0; 64],
+            })
+        };
+        while mesh.bears(DIAL_BYTES * 3, now) {
+            mesh.upload.charge(50, now);
+        }
+        assert_eq!([1, 2, 3].map(|n| mesh.dial(&record(n), now)), [true, true, false]);
     }
 }

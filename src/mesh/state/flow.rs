@@ -123,12 +123,6 @@ impl Mesh {
         let stripe = seq.stripe(self.stripe_count()).0;
         if !self.is_old(seq, age, now) {
             let bit = bit(stripe);
-            // Children are owed one new chunk a round; what comes late or faster, as in our own first burst, goes on as far
-            // as the budget bears.
-            let round = self.round();
-            let is_live = self.is_live(seq, now);
-            let state = &mut self.stripes[usize::from(stripe)];
-            let is_new = self.is_source || is_live && state.takes_turn(round, now);
             // The whole second is only looked at when there is somebody to leave out.
             let is_pressed = self.has_quiet_child(stripe, now) && self.is_pressed(QUIET_SHARE, now);
             let children = if self.members.feeding & bit == 0 {
@@ -156,13 +150,10 @@ impl Mesh {
                 } else {
                     LEAVING_SHARE
                 };
-                let may_feed = if is_new {
-                    self.may_feed(chunk.payload.len(), share, now)
+                if self.may_feed(chunk.payload.len(), share, now) {
+                    self.pass_on(at, &chunk, hops, age, false, now);
                 } else {
-                    self.may_spend(chunk.payload.len(), now)
-                };
-                if may_feed {
-                    self.pass_on(at, &chunk, hops, age, !is_new, now);
+                    self.owe(at, seq, now);
                 }
             }
         }
@@ -185,7 +176,8 @@ impl Mesh {
     pub(super) fn feeding_order(&mut self, stripe: u8, payload_bytes: usize, now: Time) -> Vec<usize> {
         let list = &self.members.list;
         let fed = list.iter().filter(|n| n.fed & bit(stripe) != 0).count();
-        if fed < 2 || self.may_feed(payload_bytes * fed, LEAVING_SHARE, now) {
+        let around = CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
+        if fed < 2 || self.may_feed((payload_bytes + around) * fed - around, LEAVING_SHARE, now) {
             return Vec::new();
         }
         let list = &self.members.list;

@@ -248,6 +248,7 @@ impl Mesh {
             now,
         );
         self.bursts.clear();
+        self.arrears.clear();
         self.playback = crate::mesh::playback::Playback::default();
         self.rival = None;
         self.farewell = None;

@@ -1,6 +1,7 @@
 //! `Mesh`: one node's part in one channel, and the doors through which everything enters and leaves it.
 
 mod age;
+mod arrears;
 mod ask;
 mod attach;
 mod burst;
@@ -75,6 +76,8 @@ pub struct Mesh {
     window: Window,
     repair: Repair,
     bursts: Vec<burst::Burst>,
+    /// What children are owed, the oldest first.
+    arrears: Vec<arrears::Owed>,
     standing: Standing,
     playback: Playback,
     /// Source to ear as it is now.
@@ -215,6 +218,7 @@ impl Mesh {
             window: Window::default(),
             repair: Repair::new(0.0, 0.0, now),
             bursts: Vec::new(),
+            arrears: Vec::new(),
             standing: Standing::default(),
             playback: Playback::default(),
             slots: 0,

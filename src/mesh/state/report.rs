@@ -97,6 +97,8 @@ pub struct Sizes {
     pub wants: usize,
     pub held: usize,
     pub bursts: usize,
+    /// Chunks owed to children.
+    pub owed: usize,
 }
 
 impl Mesh {
@@ -112,6 +114,7 @@ impl Mesh {
             wants: self.repair.wants.len(),
             held: self.repair.held.len(),
             bursts: self.bursts.len(),
+            owed: self.arrears.len(),
         }
     }
 

@@ -16,6 +16,8 @@ const ROOT_SETTLES: Duration = Duration::from_secs(8);
 const BUSY_ROOT: u16 = 8;
 /// Dials of a host, each quarter of a second, for a place that none of its neighbours could take.
 const DIALS_A_PLACE: usize = 2;
+/// How many listeners turn to the host each half second where a guest is the root.
+const RISING: f64 = 2.0;
 /// Between two turns in which an old child makes room for one who finds no other.
 const TURN_PAUSE: Duration = Duration::from_secs(1);
 
@@ -53,6 +55,7 @@ impl Mesh {
         for stripe in stripes_of(self.members.feeding & self.all_stripes() & !bit(home)) {
             self.lift_over_guest(stripe, now);
         }
+        self.rise_over_guest(now);
     }
 
     /// Tells a child whose own stripe we pass on as a guest that it could stand where we do. (Four guests held a stripe at a host that
@@ -68,6 +71,31 @@ impl Mesh {
         let children = self.members.list.iter().enumerate().filter(|(_, n)| at_home(n));
         if let Some((_, at)) = children.map(|(at, n)| (n.slots(), at)).max() {
             self.point_above(at, stripe, now);
+        }
+    }
+
+    /// Turns to the host where a guest is the root of our own stripe: the host may not know anybody whose stripe it is. About two of all
+    /// listeners do so at a time. (119 hung on the one link of a guest, while twelve could have taken its place.)
+    fn rise_over_guest(&mut self, now: Time) {
+        let (home, count) = (self.home(), self.stripe_count().max(1));
+        let path = self
+            .stripes
+            .get(usize::from(home))
+            .and_then(|state| state.path.as_ref());
+        let root = path.and_then(|path| path.get(1)).copied();
+        let is_guest = root.is_some_and(|root| root != self.key && root.home(count) != home);
+        if !is_guest || self.slots == 0 || !self.stripes[usize::from(home)].is_settled(now) {
+            return;
+        }
+        let listeners = self.audience.map_or(1, |audience| audience.listeners.max(1));
+        let Some(host) = self.members.host.clone() else { return };
+        if !self.rng.chance(RISING * f64::from(count) / f64::from(listeners)) {
+            return;
+        }
+        if let Some(at) = self.members.find(&host.peer) {
+            self.ask_for_better(at, home, now);
+        } else if self.dial(&host, now) {
+            self.stripes[usize::from(home)].hint = Some(Key::of(&host.peer));
         }
     }
 
@@ -170,20 +198,22 @@ impl Mesh {
         roots.filter(|n| self.is_idle_root(n, stripe, now)).count()
     }
 
-    /// Whether a child of the host passes a stripe on to nobody, or after a while to hardly anybody while another one has many:
-    /// roots that take and do not give have no children for long.
+    /// Whether a child of the host passes a stripe on to nobody, or after a while to hardly anybody while another one, of whatever stripe,
+    /// has many: roots that take and do not give have no children for long. (Compared with those of their own stripe only, four of them
+    /// held a stripe for ever.)
     pub(super) fn is_idle_root(&self, n: &Neighbour, stripe: u8, now: Time) -> bool {
-        let is_root = |n: &Neighbour| n.fed & !n.leaving & bit(stripe) != 0;
-        if !is_root(n) || !self.is_interior(n, stripe) {
-            return is_root(n);
+        let is_root = n.fed & !n.leaving & bit(stripe) != 0;
+        if !is_root || !self.is_interior(n, stripe) {
+            return is_root;
         }
-        let most = self.members.list.iter().filter(|n| is_root(n)).map(links_used).max();
+        let roots = self.members.list.iter().filter(|n| n.fed & !n.leaving != 0);
+        let most = roots.map(links_used).max();
         let most = most.filter(|most| *most >= BUSY_ROOT).unwrap_or(0);
         let settled = n
             .child
             .as_ref()
             .is_some_and(|child| now.since(child.since) > ROOT_SETTLES);
-        settled && links_used(n) * 4 < most
+        settled && links_used(n) * 4 < most.min(u16::from(n.slots()))
     }
 
     pub(super) fn is_interior(&self, n: &Neighbour, stripe: u8) -> bool {
@@ -298,8 +328,8 @@ pub(super) fn outranks(slots: u8, weakest: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::Config;
     use crate::mesh::state::rig::Rig;
+    use crate::mesh::{Config, Output};
 
     #[test]
     fn a_root_that_nobody_hears_is_idle_once_another_has_many_whatever_they_claim() {
@@ -322,5 +352,38 @@ mod tests {
         assert_eq!(idle([(12, 10), (12, 2)]), [true, false]);
         assert_eq!(idle([(12, 9), (12, 2)]), [false, false]);
         assert_eq!(idle([(255, 0), (255, 0)]), [false, false]);
+        assert_eq!(idle([(2, 0), (12, 2)]), [false, false], "it gives all it has");
+        // The one that has many may be the root of another stripe.
+        let other = rig.nodes[host].mesh.members.find(&peers[1]).unwrap();
+        rig.nodes[host].mesh.members.list[other].fed = bit(1);
+        let mesh = &mut rig.nodes[host].mesh;
+        mesh.members.list[places[0]].load.slots = 12;
+        mesh.members.list[places[0]].load.free = 10;
+        assert!(mesh.is_idle_root(&mesh.members.list[places[0]], 0, now));
+    }
+
+    #[test]
+    fn who_could_be_the_root_of_its_stripe_in_place_of_a_guest_turns_to_the_host() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 2, Config::default());
+        let at = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(6));
+        let (now, host) = (rig.now, rig.nodes[host].peer);
+        let mesh = &mut rig.nodes[at].mesh;
+        let (key, home) = (mesh.key, mesh.home());
+        let named = |stripe: u8| (1..).map(Key).find(|key| key.home(2) == stripe).unwrap();
+        let mut asks = |root: Key| {
+            let state = &mut mesh.stripes[usize::from(home)];
+            state.path = Some(Arc::from([Key::of(&host), root, key]));
+            state.parent = Some(root);
+            state.asked.clear();
+            state.unrest = Unrest::Calm;
+            (0..20).for_each(|_| mesh.rise_over_guest(now));
+            let outputs = std::iter::from_fn(|| mesh.poll_output());
+            let turns =
+                |output: &Output| matches!(output, Output::Send { to, message: Message::Attach(_), .. } if *to == host);
+            outputs.filter(turns).count()
+        };
+        assert_eq!([asks(named(home)), asks(named(1 - home))], [0, 1]);
     }
 }

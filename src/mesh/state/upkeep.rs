@@ -25,6 +25,9 @@ const DEAD_ROOT: Duration = Duration::from_millis(1_250);
 const ROOT_SPARES: usize = 3;
 /// Half seconds, on average, between two dials of a spare by one who has some.
 const SPARE_CHANCE: usize = 32;
+/// Who has fewer neighbours dials more often.
+const LONELY: usize = 5;
+const LONELY_CHANCE: usize = 4;
 /// Spares sent away in half a second, each with the names of others.
 const SENT_AWAY_MAX: usize = 2;
 /// A spare above the maximum is kept this long, for it may be about to attach.
@@ -303,7 +306,9 @@ impl Mesh {
         let times = if self.is_source { ROOT_SPARES } else { 1 };
         let short = mine + pending < self.config.spares_dialled * times;
         // One by one: spares become parents and are let go by the other side, and each new one costs a handshake.
-        let now_and_then = mine == 0 || self.is_source || self.rng.below(SPARE_CHANCE) == 0;
+        // Who knows hardly anybody has nobody to ask for what its parents lack.
+        let is_lonely = self.members.list.len() < LONELY && self.rng.below(LONELY_CHANCE) == 0;
+        let now_and_then = mine == 0 || self.is_source || is_lonely || self.rng.below(SPARE_CHANCE) == 0;
         if short && now_and_then && !self.stripes.is_empty() {
             self.dial_spare(now);
         }
