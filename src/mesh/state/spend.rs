@@ -67,7 +67,7 @@ impl Mesh {
     }
 
     /// Whether the budget bears a chunk that a child is owed. It does, but where children come and go or two stand in one
-    /// slot; who is left out then asks for it elsewhere.
+    /// slot, or after a gap; what is left out then follows.
     pub(super) fn may_feed(&mut self, payload_bytes: usize, share: f64, now: Time) -> bool {
         let bytes = payload_bytes + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;
         let grain = GRAIN_BYTES.saturating_sub(self.upload_bps / 8 / GRAIN_PART) as usize;
