@@ -61,6 +61,7 @@ pub struct Upload {
 
 /// Kept free of bursts and repairs in each second: the answers to a newcomer.
 const CONTROL_KEPT_BYTES: f64 = 1_000.0;
+/// Of a small budget no more than this: what feeding leaves of 48 kbit/s is hardly a chunk a second.
 const CONTROL_KEPT_SHARE: f64 = 0.04;
 const PARTS: u64 = 16;
 

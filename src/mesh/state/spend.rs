@@ -19,7 +19,7 @@ pub(super) const PRESSED: f64 = 0.98;
 pub(super) const HARD_PRESSED: f64 = 1.02;
 /// Shares up to which a child is fed, and one that was asked to go; what is left out follows ([`super::arrears`]). The rest of the 1.1 is for
 /// the ways to the host that all children are told when one changes, and for those who are dialled and answer. (With 1.07, and arrears
-/// beside it, 4 to 40 of 10,000 sent up to a hundredth too much in the second in which a partition healed.)
+/// beside it, 10 to 40 of 10,000 sent up to a hundredth too much in the second in which a partition healed.)
 pub(super) const FEED_SHARE: f64 = 1.05;
 pub(super) const LEAVING_SHARE: f64 = 1.02;
 /// Share up to which children are told of a new way at once: several may follow each other in a second, for each of many children.
