@@ -1,5 +1,6 @@
 //! Two or more endpoints on loopback, over real sockets.
 
+mod cost;
 mod figures;
 mod hostile;
 mod rig;

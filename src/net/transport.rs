@@ -63,6 +63,8 @@ pub(super) fn asking() -> Arc<TransportConfig> {
         ))))
         .keep_alive_interval(Some(ASKING_KEEP_ALIVE))
         .initial_rtt(INITIAL_RTT)
+        // Who asks sends little.
+        .mtu_discovery_config(None)
         .max_concurrent_bidi_streams(VarInt::from_u32(QUESTIONS_MAX))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .stream_receive_window(VarInt::from_u32(ANSWER_WINDOW_BYTES))
@@ -83,6 +85,8 @@ pub(super) fn config() -> Arc<TransportConfig> {
         ))))
         .keep_alive_interval(Some(KEEP_ALIVE))
         .initial_rtt(INITIAL_RTT)
+        // No chunk is larger than what every path takes; the search for more cost 11 kB for each connection.
+        .mtu_discovery_config(None)
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS_MAX))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))

@@ -11,6 +11,12 @@ pub const DELAY_US: u64 = 1_000_000;
 /// Packets after which it is not.
 const AT_ONCE: u8 = 8;
 
+/// Bytes that a QUIC handshake with raw public keys takes of the one who dials, with IP and UDP headers, the first acknowledgements and
+/// the packet that ends the connection; as `net::tests::cost` measures.
+pub const DIALLING_BYTES: u64 = 2_850;
+/// The same for the one who is dialled.
+pub const DIALLED_BYTES: u64 = 1_850;
+
 /// An acknowledgement owed to a peer.
 #[derive(Clone, Debug)]
 struct Debt {

@@ -34,9 +34,6 @@ const IDLE_TIMEOUT_US: u64 = 11_000_000;
 const DIAL_TIMEOUT_US: u64 = 5_000_000;
 /// Who hears nothing is given fresh addresses after this long, again and again, as a directory or the DHT would.
 const LOOK_UP_US: u64 = 5_000_000;
-/// A QUIC handshake with raw public keys, both ways: two padded initial packets, the server's flight, the client's end, IP
-/// and UDP headers.
-const HANDSHAKE_BYTES: u64 = 4_000;
 /// Addresses given to a newcomer: random members that can be dialled and pass something on, for only those announce
 /// themselves.
 const BOOTSTRAP: usize = 3;

@@ -220,11 +220,10 @@ impl World {
                 .push(self.now + DIAL_TIMEOUT_US, Happening::DialFailed(failed));
         };
         self.metrics.handshakes += 1;
-        // Both sides send about half of it.
-        for end in [from, to] {
+        for (end, bytes) in [(from, ack::DIALLING_BYTES), (to, ack::DIALLED_BYTES)] {
             let honest = |node: &Option<Box<SimNode>>| node.as_ref().is_some_and(|node| node.behaviour.is_honest());
             if honest(&self.nodes[end as usize]) {
-                self.metrics.sent(HANDSHAKES, HANDSHAKE_BYTES / 2, end == 0);
+                self.metrics.sent(HANDSHAKES, bytes, end == 0);
             }
         }
         let latency = self.network.latency_us(from, to) as u64;
