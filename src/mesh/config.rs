@@ -42,8 +42,8 @@ pub struct Config {
     pub shuffle_every: Duration,
     /// Time between two looks at children and neighbours.
     pub status_every: Duration,
-    /// Child to parent report, sent when a chunk has come so that it carries QUIC's acknowledgement, too: usually 960 ms, a third of
-    /// `dead_child`, so that two may be lost.
+    /// The longest time between two reports of a child to its parent, which go with a chunk so that they carry QUIC's acknowledgement,
+    /// too: 1.2 s with a chunk each 240 ms. `dead_child` leaves room for two that are lost.
     pub report_every: Duration,
     /// Ping of neighbours that feed nothing; just before QUIC would do so itself.
     pub ping_every: Duration,
@@ -117,7 +117,7 @@ impl Default for Config {
             passive_max: 64,
             shuffle_every: Duration::from_secs(30),
             status_every: Duration::from_millis(500),
-            report_every: Duration::from_millis(850),
+            report_every: Duration::from_millis(1_300),
             ping_every: Duration::from_secs(7),
             repair_margin: Duration::from_millis(40),
             repair_retry: Duration::from_millis(250),

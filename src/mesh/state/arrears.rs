@@ -82,6 +82,7 @@ impl Mesh {
 mod tests {
     use super::*;
     use crate::mesh::Config;
+    use crate::mesh::budget::Upload;
     use crate::mesh::state::rig::Rig;
     use std::time::Duration;
 
@@ -101,8 +102,10 @@ mod tests {
         assert_eq!(rig.nodes[child].mesh.parent(0), Some(parent));
         let now = rig.now;
         rig.nodes[relay].mesh.upload.charge(300_000, now);
-        rig.run(Duration::from_millis(500));
-        let mesh = &rig.nodes[relay].mesh;
+        // Not for so long that the child looks for another parent.
+        rig.run(Duration::from_millis(200));
+        let mesh = &mut rig.nodes[relay].mesh;
+        mesh.upload = Upload::new(mesh.upload_bps, mesh.round());
         let oldest = mesh.arrears.first().cloned().expect("some is owed");
         assert!(mesh.is_owed(Key::of(&peer), oldest.seq) && mesh.arrears.is_sorted_by_key(|owed| owed.seq));
         rig.run(Duration::from_millis(1_500));

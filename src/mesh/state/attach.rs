@@ -212,6 +212,9 @@ impl Mesh {
         // Who asks again has been pushed all since; what it misses it asks for as everybody does.
         if is_new {
             self.start_burst(at, stripe, attach, now);
+            if stripe == self.home() && !self.is_source && !self.is_pressed(PRESSED, now) {
+                self.lift_at_home(now);
+            }
         }
     }
 

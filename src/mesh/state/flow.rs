@@ -277,10 +277,12 @@ impl Mesh {
         }
         let neighbour = &self.members.list[at];
         // The host must know at once whether its roots are there: it hears of each with every second chunk it gives.
+        // (Half a round less, for chunks do not come evenly.)
+        let usual = self.report_span() - self.round() / 2;
         let every = if neighbour.is_host() {
-            self.config.report_every.min(self.root_span() * 3 / 4)
+            usual.min(self.root_span() * 3 / 4)
         } else {
-            self.config.report_every
+            usual
         };
         if neighbour.feeds != 0 && now.since(neighbour.reported) >= every {
             self.report(at, now);

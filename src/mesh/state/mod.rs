@@ -14,6 +14,7 @@ mod guard;
 mod hunger;
 mod judge;
 mod leave;
+mod lift;
 mod refer;
 mod report;
 #[cfg(test)]
@@ -110,6 +111,8 @@ pub struct Mesh {
     dial_again: Time,
     /// When a child was last asked to make room.
     redirected: Time,
+    /// When the parent in our own stripe last told how full it is, unless a child has been sent there since.
+    told_above: Time,
     probed: Time,
     /// When something may be overdue.
     watch_due: Time,
@@ -194,6 +197,7 @@ impl Mesh {
             has_starved: false,
             dial_again: now,
             redirected: Time::ZERO,
+            told_above: Time::ZERO,
             probed: Time::ZERO,
             watch_due: now,
             key: Key::of(&me),
@@ -385,11 +389,6 @@ impl Mesh {
     /// The time between two chunks of one stripe: K times T.
     fn round(&self) -> Duration {
         self.chunk_time() * u32::from(self.stripe_count().max(1))
-    }
-
-    /// The time between two reports of a child: each travels with a chunk.
-    fn report_span(&self) -> Duration {
-        self.config.report_every.max(self.round())
     }
 
     /// One bit for every stripe of the session; all bits before it is known.

@@ -1,6 +1,5 @@
 //! Strong nodes rise towards the host, and the host keeps its roots: that is what keeps the trees shallow.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Mesh, Phase, bit, stripes_of};
@@ -33,50 +32,9 @@ impl Mesh {
         (ours != 0).then_some(if interior { n.slots() } else { 0 })
     }
 
-    /// Tells the strongest child that our own parent has a place for it: strong nodes rise, and the tree stays shallow. (At every
-    /// third turn 3,000 listeners changed parents 5.1 times a minute each in place of 4.1, since they took longer to settle.)
-    pub(super) fn lift(&mut self, now: Time) {
-        if self.is_source || self.phase != Phase::Running {
-            return;
-        }
-        let home = self.home();
-        let children = self.members.list.iter().enumerate();
-        let best = self.place_above(home).and_then(|(above, free)| {
-            let takes = |slots: u8| slots > 0 && (free || outranks(slots, above.load.weakest));
-            let able = children.filter_map(|(at, n)| {
-                let slots = self.strength(n, now).filter(|slots| takes(*slots))?;
-                Some((slots, links_used(n), at))
-            });
-            able.max().map(|(_, _, at)| at)
-        });
-        if let Some(at) = best {
-            self.point_above(at, home, now);
-        }
-        for stripe in stripes_of(self.members.feeding & self.all_stripes() & !bit(home)) {
-            self.lift_over_guest(stripe, now);
-        }
-        self.rise_over_guest(now);
-    }
-
-    /// Tells a child whose own stripe we pass on as a guest that it could stand where we do. (Four guests held a stripe at a host that
-    /// knew nobody at home in it: 214 of 219 listeners hung on the one link that a guest could spare, and it was taken back each second.)
-    fn lift_over_guest(&mut self, stripe: u8, now: Time) {
-        let count = self.stripe_count();
-        let is_guest_of = |n: &Neighbour| n.is_host() || n.key.home(count) == stripe;
-        if !self.place_above(stripe).is_some_and(|(above, _)| is_guest_of(above)) {
-            return;
-        }
-        let at_home =
-            |n: &Neighbour| n.fed & !n.leaving & bit(stripe) != 0 && n.key.home(count) == stripe && n.slots() > 0;
-        let children = self.members.list.iter().enumerate().filter(|(_, n)| at_home(n));
-        if let Some((_, at)) = children.map(|(at, n)| (n.slots(), at)).max() {
-            self.point_above(at, stripe, now);
-        }
-    }
-
     /// Turns to the host where a guest is the root of our own stripe: the host may not know anybody whose stripe it is. About two of all
     /// listeners do so at a time. (119 hung on the one link of a guest, while twelve could have taken its place.)
-    fn rise_over_guest(&mut self, now: Time) {
+    pub(super) fn rise_over_guest(&mut self, now: Time) {
         let (home, count) = (self.home(), self.stripe_count().max(1));
         let path = self
             .stripes
@@ -96,29 +54,6 @@ impl Mesh {
             self.ask_for_better(at, home, now);
         } else if self.dial(&host, now) {
             self.stripes[usize::from(home)].hint = Some(Key::of(&host.peer));
-        }
-    }
-
-    /// The parent of a stripe that is fed, if one could dial it, and whether it has a free place there.
-    fn place_above(&self, stripe: u8) -> Option<(&Neighbour, bool)> {
-        let parent = self.stripes.get(usize::from(stripe)).and_then(|state| state.parent);
-        let parent = parent.filter(|_| self.is_fed(stripe))?;
-        let above = &self.members.list[self.members.by_key(parent)?];
-        let free = if above.is_host() {
-            above.load.fed & bit(stripe) != 0
-        } else {
-            above.load.free > 1
-        };
-        let named = above.record.as_ref().is_some_and(|record| !record.addrs.is_empty());
-        named.then_some((above, free))
-    }
-
-    /// Names the parent of a stripe to a child.
-    fn point_above(&mut self, at: usize, stripe: u8, now: Time) {
-        let record = self.place_above(stripe).and_then(|(above, _)| above.record.clone());
-        if let Some(record) = record {
-            let stripe = Stripe(stripe);
-            self.send(at, Message::Hint { stripe, record }, Delivery::Reliable, now);
         }
     }
 
@@ -252,27 +187,6 @@ impl Mesh {
         self.offer_roots(open, now);
     }
 
-    /// The parent says that its own parent has a place for us, or anybody that somebody else looks for one.
-    pub(super) fn on_hint(&mut self, at: usize, stripe: Stripe, record: &Arc<PeerRecord>, now: Time) {
-        let key = self.members.list[at].key;
-        let Some(state) = self.stripes.get(usize::from(stripe.0)) else {
-            return;
-        };
-        let named = Key::of(&record.peer);
-        let is_above = state.path.as_ref().is_some_and(|path| path.contains(&named));
-        if !is_above {
-            return self.on_introduction(at, stripe.0, record, now);
-        }
-        if state.parent != Some(key) || !self.learn(at, std::slice::from_ref(record), now) {
-            return;
-        }
-        if let Some(near) = self.members.find(&record.peer) {
-            self.ask_for_better(near, stripe.0, now);
-        } else if self.dial(record, now) {
-            self.stripes[usize::from(stripe.0)].hint = Some(Key::of(&record.peer));
-        }
-    }
-
     pub(super) fn ask_for_better(&mut self, at: usize, stripe: u8, now: Time) {
         let key = self.members.list[at].key;
         let state = &mut self.stripes[usize::from(stripe)];
@@ -316,7 +230,7 @@ impl Mesh {
 }
 
 /// Child links that a neighbour says are in use.
-fn links_used(n: &Neighbour) -> u16 {
+pub(super) fn links_used(n: &Neighbour) -> u16 {
     u16::from(n.slots().saturating_sub(n.load.free))
 }
 
@@ -330,6 +244,7 @@ mod tests {
     use super::*;
     use crate::mesh::state::rig::Rig;
     use crate::mesh::{Config, Output};
+    use std::sync::Arc;
 
     #[test]
     fn a_root_that_nobody_hears_is_idle_once_another_has_many_whatever_they_claim() {

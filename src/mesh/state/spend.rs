@@ -23,9 +23,9 @@ pub(super) const HARD_PRESSED: f64 = 1.02;
 pub(super) const FEED_SHARE: f64 = 1.05;
 pub(super) const LEAVING_SHARE: f64 = 1.02;
 /// Share up to which children are told of a new way at once: several may follow each other in a second, for each of many children.
-const WAY_SHARE: f64 = 1.07;
+const WAY_SHARE: f64 = 1.06;
 /// Share up to which something is said that somebody counts on: more than chunks may take, or who feeds many is taken for gone.
-const DUTY_SHARE: f64 = 1.08;
+const DUTY_SHARE: f64 = 1.07;
 /// Share up to which anything is said that can wait or be left out: what lies beyond is for what must be said.
 const TALK_SHARE: f64 = 1.03;
 
@@ -193,6 +193,7 @@ mod tests {
         mesh.announce_path(0, now);
         mesh.stripes[0].path = path;
         assert!(mesh.stripes[0].untold && mesh.poll_output().is_none());
+        mesh.upload = budget::Upload::new(mesh.upload_bps, mesh.round());
         rig.run(SECOND * 3);
         assert!(!rig.nodes[relay].mesh.stripes[0].untold);
         assert_eq!(rig.nodes[weak].mesh.parent(0), Some(peer));

@@ -29,6 +29,13 @@ impl Mesh {
         (self.round() * 2).max(ROOT_SPAN_MIN)
     }
 
+    /// The time between two reports of a child: each travels with a chunk.
+    pub(super) fn report_span(&self) -> Duration {
+        let round = self.round();
+        let rounds = self.config.report_every.as_micros() / round.as_micros().max(1);
+        round * u32::try_from(rounds.max(1)).unwrap_or(1)
+    }
+
     /// Asks the parents of overdue stripes whether they are there, when at least two are at once (one alone is a lost chunk more often
     /// than a lost parent, and repairs bridge it), and everybody else who has been silent: soon a new parent may be wanted. Says when
     /// to look again, to the millisecond: after a crash nothing else comes that would make a node look.
@@ -80,13 +87,10 @@ impl Mesh {
         if now < self.children_due || self.phase != Phase::Running {
             return self.children_due.max(now + LOOK_MIN);
         }
-        // A report travels with a chunk.
-        let round = self.round();
         let limit = if self.is_source {
             self.root_span() + self.config.repair_margin
         } else {
-            let rounds = self.report_span().as_micros().div_ceil(round.as_micros().max(1)) as u32;
-            round * rounds + REPORT_MARGIN
+            self.report_span() + REPORT_MARGIN
         };
         let mut due = now + limit;
         for at in 0..self.members.list.len() {
@@ -149,5 +153,24 @@ impl Mesh {
     fn is_gone(&self, at: usize, now: Time) -> bool {
         let neighbour = &self.members.list[at];
         neighbour.unanswered > 1 && neighbour.is_overdue(now) && self.spoken_at > neighbour.pinged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::state::rig::Rig;
+
+    #[test]
+    fn a_child_reports_with_a_chunk_as_late_as_it_may() {
+        // With a chunk of each stripe every 60, 240 and 960 ms.
+        for (stripes, millis) in [(1, 1_260), (4, 1_200), (16, 960)] {
+            let mut rig = Rig::new();
+            let host = rig.host(1, stripes, Config::default());
+            let at = rig.listener(Config::default(), &[host]);
+            rig.run(Duration::from_secs(4));
+            assert_eq!(rig.nodes[at].mesh.report_span(), Duration::from_millis(millis));
+        }
     }
 }

@@ -22,9 +22,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Who hangs at the host and acknowledges nothing new for so long passes nothing on, whatever it answers.
 const DEAD_ROOT: Duration = Duration::from_millis(1_250);
 /// Times more spares at the host.
-const ROOT_SPARES: usize = 3;
+const ROOT_SPARES: usize = 2;
 /// Half seconds, on average, between two dials of a spare by one who has some.
-const SPARE_CHANCE: usize = 32;
+const SPARE_CHANCE: usize = 64;
 /// Who has fewer neighbours dials more often.
 const LONELY: usize = 5;
 const LONELY_CHANCE: usize = 4;
@@ -267,6 +267,7 @@ impl Mesh {
     pub(super) fn on_ping(&mut self, at: usize, stamp: u32, load: Load, now: Time) {
         self.members.list[at].load = load;
         self.members.list[at].asked = now;
+        self.hear_above(at, now);
         self.take_relief(load, now);
         let load = self.load_for(at, now);
         let message = Message::Pong { stamp, load };
@@ -289,6 +290,7 @@ impl Mesh {
             let rtt = now.since(neighbour.pinged);
             neighbour.measured(rtt);
         }
+        self.hear_above(at, now);
         self.offer_root_to(at, now);
     }
 
@@ -316,9 +318,10 @@ impl Mesh {
             .len()
             .saturating_sub(self.config.spares_max * times.min(2))
             .min(SENT_AWAY_MAX * times);
+        // (Not the host, which has chosen whom it wants to stand by.)
         let may_go = spares.iter().rev().filter(|at| {
             let n = &self.members.list[**at];
-            now.since(n.since) > SPARE_GRACE && (!n.dialled || mine > self.config.spares_dialled)
+            now.since(n.since) > SPARE_GRACE && !n.is_host() && (!n.dialled || mine > self.config.spares_dialled)
         });
         let gone: Vec<_> = may_go.take(extra).map(|at| self.members.list[*at].peer).collect();
         for peer in gone {
@@ -369,5 +372,41 @@ impl Mesh {
             records.push(Arc::clone(&self.record));
         }
         self.send(at, Message::Peers { answer: true, records }, Delivery::Reliable, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::state::rig::Rig;
+
+    #[test]
+    fn who_stands_by_at_the_host_is_not_the_one_to_leave() {
+        let mut rig = Rig::new();
+        let one = Config {
+            host_slots: 1,
+            ..Config::default()
+        };
+        let host = rig.host(1, 1, one);
+        let relay = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(3));
+        let others = [0, 1, 2].map(|_| rig.listener(Config::default(), &[relay]));
+        let few = Config {
+            spares_max: 0,
+            spares_dialled: 0,
+            ..Config::default()
+        };
+        let at = rig.listener(few, &[host, relay, others[0], others[1], others[2]]);
+        rig.run(SPARE_GRACE + Duration::from_secs(8));
+        let (host, mesh) = (rig.nodes[host].peer, &rig.nodes[at].mesh);
+        let spares: Vec<_> = mesh
+            .members
+            .list
+            .iter()
+            .filter(|n| n.is_spare())
+            .map(|n| n.peer)
+            .collect();
+        assert_eq!(spares, [host]);
     }
 }
