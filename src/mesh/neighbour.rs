@@ -130,6 +130,11 @@ impl Neighbour {
         self.host
     }
 
+    /// Whether nobody can dial it, as it says.
+    pub fn is_hidden(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.addrs.is_empty())
+    }
+
     /// Child links it says it has, in its latest word.
     pub fn slots(&self) -> u8 {
         self.load.slots

@@ -39,7 +39,8 @@ impl Mesh {
             return None;
         }
         if !interior {
-            return self.leaf_at_host(at, stripe, attach, now);
+            let leaf = self.leaf_at_host(at, stripe, attach, now);
+            return leaf.or_else(|| self.child_for_hidden(at, stripe, attach, now));
         }
         let rank = |n: &Neighbour| {
             let interior = n.key.home(stripes) == stripe;
@@ -54,6 +55,21 @@ impl Mesh {
         outranks(attach.slots, weakest)
             .then_some(victim)
             .or_else(|| self.oldest_child(at, stripe, attach.need, now))
+            .or_else(|| self.child_for_hidden(at, stripe, attach, now))
+    }
+
+    /// A child that somebody could dial whom nobody can dial and who has room, when one who lost its parent cannot be dialled either:
+    /// those two cannot meet. The weakest, for it takes the fewest along. (Where half of all cannot be dialled the others were full,
+    /// and one of sixty lacked a stripe for four seconds while two fifths of all places were free.)
+    fn child_for_hidden(&self, at: usize, stripe: u8, attach: &Attach, now: Time) -> Option<usize> {
+        let list = &self.members.list;
+        let lost = attach.need != Need::Better && now.since(self.redirected) >= REDIRECT_PAUSE;
+        if !lost || !list[at].is_hidden() || !list.iter().any(|n| self.hides_room(n, stripe, now)) {
+            return None;
+        }
+        let children = list.iter().enumerate();
+        let children = children.filter(|(_, n)| n.fed & !n.leaving & bit(stripe) != 0 && !n.is_hidden());
+        children.min_by_key(|(_, n)| n.slots()).map(|(child, _)| child)
     }
 
     /// A child of the host that passes nothing on at all: where nobody is left whose own stripe this is, a guest who can feed others
@@ -106,6 +122,7 @@ impl Mesh {
         }
         let stripe = Stripe(lost);
         self.send(victim, Message::Redirect { stripe, others }, Delivery::Reliable, now);
+        self.introduce(victim, lost, now);
     }
 
     /// The time of a child that was asked to make room is over: it stays if its place is free, for the one who wanted it may have gone
@@ -141,5 +158,55 @@ impl Mesh {
                 .unwrap_or(0);
             self.redirect(at, stripe, None, now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::state::rig::Rig;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_child_that_can_be_dialled_makes_room_for_one_that_cannot() {
+        let mut rig = Rig::new();
+        let with = |upload_bps| Config {
+            upload_bps,
+            host_slots: 1,
+            ..Config::default()
+        };
+        let host = rig.host(1, 1, with(2_000_000));
+        let relay = rig.listener(with(800_000), &[host]);
+        rig.run(Duration::from_secs(3));
+        let others = [250_000, 800_000, 0].map(|bps| rig.listener(with(bps), &[relay]));
+        rig.run(Duration::from_secs(6));
+        let (now, peers) = (rig.now, others.map(|at| rig.nodes[at].peer));
+        let mesh = &mut rig.nodes[relay].mesh;
+        let [weak, strong, lost] = peers.map(|peer| mesh.members.find(&peer).unwrap());
+        mesh.members.list[lost].fed = 0;
+        let attach = Attach {
+            epoch: mesh.epoch(),
+            stripes: 1,
+            slots: 0,
+            need: Need::Orphan,
+            from: None,
+            past: Duration::ZERO,
+        };
+        let hide = |mesh: &mut Mesh, at: usize| {
+            let record = mesh.members.list[at].record.as_mut().unwrap();
+            Arc::make_mut(record).addrs.clear();
+        };
+        let goes = |mesh: &Mesh| mesh.child_for_hidden(lost, 0, &attach, now);
+        hide(mesh, strong);
+        mesh.members.list[strong].load.free = 3;
+        assert_eq!(goes(mesh), None, "who asks can dial and be dialled by anybody");
+        hide(mesh, lost);
+        assert_eq!(goes(mesh), Some(weak));
+        mesh.members.list[strong].load.free = 0;
+        assert_eq!(goes(mesh), None, "nobody has room for the one who would have to go");
+        mesh.members.list[strong].load.free = 3;
+        hide(mesh, weak);
+        assert_eq!(goes(mesh), None, "no child could be dialled");
     }
 }

@@ -69,20 +69,12 @@ impl Mesh {
 
     /// Names one that was turned away to a neighbour that has room and that nobody can dial: only it can make the first step. (Two of
     /// 27 heard nothing for five seconds, beside three who had seventeen places and no address.)
-    fn introduce(&mut self, at: usize, stripe: u8, now: Time) {
+    pub(super) fn introduce(&mut self, at: usize, stripe: u8, now: Time) {
         let Some(record) = self.members.list[at].record.clone() else {
             return;
         };
-        let can = |n: &Neighbour| {
-            let hidden = n.record.as_ref().is_some_and(|record| record.addrs.is_empty());
-            hidden
-                && n.load.free > 0
-                && n.load.fed & bit(stripe) != 0
-                && now.since(n.heard) < ALIVE
-                && n.peer != record.peer
-        };
         let able: Vec<usize> = (0..self.members.list.len())
-            .filter(|at| can(&self.members.list[*at]))
+            .filter(|other| *other != at && self.hides_room(&self.members.list[*other], stripe, now))
             .collect();
         if record.addrs.is_empty() || able.is_empty() {
             return;
@@ -93,6 +85,11 @@ impl Mesh {
         if self.bears_message(&message, now) {
             self.send(at, message, Delivery::Reliable, now);
         }
+    }
+
+    /// Whether a neighbour that nobody can dial has room in a stripe.
+    pub(super) fn hides_room(&self, n: &Neighbour, stripe: u8, now: Time) -> bool {
+        n.is_hidden() && n.load.free > 0 && n.load.fed & bit(stripe) != 0 && now.since(n.heard) < ALIVE
     }
 
     /// A neighbour names one that looks for a place in a stripe.
