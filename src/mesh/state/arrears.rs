@@ -88,14 +88,7 @@ mod tests {
 
     #[test]
     fn what_a_full_second_does_not_bear_follows_in_the_next() {
-        let mut rig = Rig::new();
-        let one = Config {
-            host_slots: 1,
-            ..Config::default()
-        };
-        let host = rig.host(1, 1, one);
-        let relay = rig.listener(Config::default(), &[host]);
-        rig.run(Duration::from_secs(3));
+        let (mut rig, _, relay) = Rig::relayed();
         let child = rig.listener(Config::default(), &[relay]);
         rig.run(Duration::from_secs(6));
         let (peer, parent) = (rig.nodes[child].peer, rig.nodes[relay].peer);

@@ -146,14 +146,7 @@ mod tests {
 
     #[test]
     fn a_child_is_sent_above_on_fresh_word_only_and_one_for_each() {
-        let mut rig = Rig::new();
-        let one = Config {
-            host_slots: 1,
-            ..Config::default()
-        };
-        let host = rig.host(1, 1, one);
-        let relay = rig.listener(Config::default(), &[host]);
-        rig.run(Duration::from_secs(3));
+        let (mut rig, host, relay) = Rig::relayed();
         let child = rig.listener(Config::default(), &[relay]);
         rig.run(NEWCOMER + Duration::from_secs(4));
         let (now, above, child) = (rig.now, rig.nodes[host].peer, rig.nodes[child].peer);

@@ -93,6 +93,19 @@ impl Rig {
         }
     }
 
+    /// A host with a single place, and who has it: whoever comes later hangs below.
+    pub fn relayed() -> (Rig, usize, usize) {
+        let mut rig = Rig::new();
+        let one = Config {
+            host_slots: 1,
+            ..Config::default()
+        };
+        let host = rig.host(1, 1, one);
+        let relay = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(3));
+        (rig, host, relay)
+    }
+
     pub fn host(&mut self, epoch: u64, stripes: u8, config: Config) -> usize {
         let n = self.nodes.len();
         let session_key = SigningKey::from_bytes(&[200 + n as u8; 32]);

@@ -383,14 +383,7 @@ mod tests {
 
     #[test]
     fn who_stands_by_at_the_host_is_not_the_one_to_leave() {
-        let mut rig = Rig::new();
-        let one = Config {
-            host_slots: 1,
-            ..Config::default()
-        };
-        let host = rig.host(1, 1, one);
-        let relay = rig.listener(Config::default(), &[host]);
-        rig.run(Duration::from_secs(3));
+        let (mut rig, host, relay) = Rig::relayed();
         let others = [0, 1, 2].map(|_| rig.listener(Config::default(), &[relay]));
         let few = Config {
             spares_max: 0,
