@@ -1,6 +1,6 @@
 //! What QUIC's acknowledgements cost, as `net::acks` and `net::transport` set them: one waits 1.1 s for something that travels
 //! that way, and costs a packet of its own when nothing does; the eighth packet, and the first after a lost one, is acknowledged at
-//! once.
+//! once. And what a handshake costs, the first acknowledgements with it.
 
 /// An acknowledgement beside other frames: its type, the newest packet, the delay, a range or two, counts of marked packets.
 const WITH_OTHERS_BYTES: u64 = 10;
