@@ -18,6 +18,8 @@ use crate::units::PeerId;
 
 /// Pause before the next address of a dial is tried too (RFC 8305 recommends 100 ms to 2 s).
 const STAGGER: Duration = Duration::from_millis(150);
+/// Silence at an address after which it is given up; its first packet has been repeated twice by then.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Dials at once.
 const DIALS_MAX: usize = 64;
 /// Addresses of one dial that are tried: two of each kind that a record may hold.
@@ -188,7 +190,15 @@ async fn attempt(shared: Arc<Shared>, addr: SocketAddr) -> Result<(Connection, P
         .quinn
         .connect_with(shared.client.clone(), addr, "inonda")
         .map_err(|error| failed(&error))?;
-    let conn = match timeout(HANDSHAKE_TIMEOUT, connecting).await {
+    let handshake = async {
+        // What is silent is asked four times in five seconds, each time with the largest packet there is.
+        let mut connecting = connecting;
+        if timeout(ANSWER_TIMEOUT, connecting.handshake_data()).await.is_err() {
+            return Err(ConnectionError::TimedOut);
+        }
+        connecting.await
+    };
+    let conn = match timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(conn)) => conn,
         Err(_) | Ok(Err(ConnectionError::TimedOut)) => return Err(DialError::TimedOut),
         Ok(Err(ConnectionError::ConnectionClosed(close))) => return Err(DialError::Refused(close.to_string())),

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::rig::connected_pair;
+use super::rig::{Node, connected_pair};
+use crate::net::NetEvent;
 use crate::net::endpoint::Traffic;
-use crate::sim::ack::{DIALLED_BYTES, DIALLING_BYTES};
+use crate::sim::ack::{DIALLED_BYTES, DIALLING_BYTES, UNANSWERED_BYTES};
 
 /// IPv4 and UDP around each packet.
 const AROUND: u64 = 28;
@@ -39,7 +40,27 @@ async fn a_handshake_takes_what_the_simulator_says() {
         let (sent, received) = handshake().await;
         (dialling, dialled) = (dialling.min(sent), dialled.min(received));
     }
-    let near = |real: u64, counted: u64| real.abs_diff(counted) * 10 <= counted;
+    // (Where it is busy some acknowledgements travel together, too.)
+    let near = |real: u64, counted: u64| real.abs_diff(counted) * 100 <= counted * 15;
     assert!(near(dialling, DIALLING_BYTES), "{dialling} {DIALLING_BYTES}");
     assert!(near(dialled, DIALLED_BYTES), "{dialled} {DIALLED_BYTES}");
+}
+
+/// After five seconds it was twice as much.
+#[tokio::test]
+async fn a_dial_that_nobody_answers_takes_what_the_simulator_says() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut node = Node::new();
+    node.endpoint.dial(None, vec![silent.local_addr().unwrap()]);
+    assert!(matches!(node.event().await, NetEvent::DialFailed { .. }));
+    // The packet that gives it up.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    silent.set_nonblocking(true).unwrap();
+    let mut packet = [0; 2_048];
+    let came = std::iter::from_fn(|| silent.recv(&mut packet).ok());
+    let bytes: u64 = came.map(|bytes| bytes as u64 + AROUND).sum();
+    assert!(
+        bytes.abs_diff(UNANSWERED_BYTES) * 10 <= UNANSWERED_BYTES,
+        "{bytes} {UNANSWERED_BYTES}"
+    );
 }

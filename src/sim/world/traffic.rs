@@ -213,7 +213,11 @@ impl World {
         let to = addrs.first().and_then(|addr| self.network.node_at(addr));
         let reachable =
             to.filter(|to| *to != from && self.nodes[*to as usize].is_some() && self.network.can_dial(from, *to));
+        let honest = |node: &Option<Box<SimNode>>| node.as_ref().is_some_and(|node| node.behaviour.is_honest());
         let Some(to) = reachable else {
+            if honest(&self.nodes[from as usize]) {
+                self.metrics.sent(HANDSHAKES, ack::UNANSWERED_BYTES, from == 0);
+            }
             let failed = Box::new(FailedDial { at: from, peer, addrs });
             return self
                 .wheel
@@ -221,7 +225,6 @@ impl World {
         };
         self.metrics.handshakes += 1;
         for (end, bytes) in [(from, ack::DIALLING_BYTES), (to, ack::DIALLED_BYTES)] {
-            let honest = |node: &Option<Box<SimNode>>| node.as_ref().is_some_and(|node| node.behaviour.is_honest());
             if honest(&self.nodes[end as usize]) {
                 self.metrics.sent(HANDSHAKES, bytes, end == 0);
             }
