@@ -41,6 +41,11 @@ impl Bucket {
         self.tokens -= amount;
         true
     }
+
+    /// Gives back what was taken for nothing.
+    pub fn give_back(&mut self, amount: f64) {
+        self.tokens = (self.tokens + amount).min(self.cap);
+    }
 }
 
 /// Bytes sent in the last second beside the steady feeding of children, in parts. Feeding is admitted by slots; bursts and

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::mesh::record::Key;
 use crate::units::{PeerId, Time};
 
-/// Dials that may still be answered at any moment, at once.
-const EAGER_MAX: usize = 8;
+/// Dials that may still be answered at any moment, at once, of one who has nobody else.
+const EAGER_MAX: usize = 16;
 /// A dial without an answer for so long, three round trips and a lost packet, is waited for, but keeps nobody from being dialled:
 /// after a crash of most of an audience eight dead ones stood in the way of the living for five seconds.
 const EAGER_FOR: Duration = Duration::from_secs(1);
@@ -62,6 +62,23 @@ impl Dials {
         }
     }
 
+    /// Dials of this peer, or of one of these addresses, came to nothing. Who was silent is not dialled again before [`TIMEOUT`]: who
+    /// looks for somebody who is left tries all others first.
+    pub fn fail(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr], now: Time) {
+        for dial in &mut self.0 {
+            let is_silent = dial.peer.is_some() && now.since(dial.since) >= EAGER_FOR;
+            dial.over |= dial.is_about(peer, addrs) && !is_silent;
+        }
+    }
+
+    /// When a peer was last dialled, if that is not long ago.
+    pub fn begun(&self, peer: &PeerId) -> Option<Time> {
+        self.0
+            .iter()
+            .find(|dial| dial.peer == Some(*peer))
+            .map(|dial| dial.since)
+    }
+
     /// Whether this peer is being dialled.
     pub fn is_under_way(&self, peer: &PeerId) -> bool {
         self.0.iter().any(|dial| !dial.over && dial.peer == Some(*peer))
@@ -102,14 +119,26 @@ mod tests {
         // They are still waited for, and not dialled twice.
         assert!(!dial(&mut dials, 0, later));
         assert!(dials.is_under_way(&PeerId([0; 32])));
-        assert!(dial(&mut dials, 8, later));
+        assert!(dial(&mut dials, EAGER_MAX as u8, later));
         // However long nobody answers, there is an end.
         let mut now = later;
-        for n in 9..=255 {
+        for n in EAGER_MAX as u8 + 1..=255 {
             now += Duration::from_millis(100);
             dial(&mut dials, n, now);
             assert!(dials.0.len() <= KEPT_MAX);
         }
+    }
+
+    #[test]
+    fn who_was_silent_is_left_alone_for_longer_than_who_refused() {
+        let mut dials = Dials::default();
+        let (refuses, silent) = (PeerId([1; 32]), PeerId([2; 32]));
+        assert!(dial(&mut dials, 1, Time(0)) && dial(&mut dials, 2, Time(0)));
+        dials.fail(Some(refuses), &[], Time(0) + EAGER_FOR / 2);
+        dials.fail(Some(silent), &[], Time(0) + EAGER_FOR * 2);
+        let later = Time(0) + AGAIN * 3;
+        assert!(dial(&mut dials, 1, later) && !dial(&mut dials, 2, later));
+        assert!(dial(&mut dials, 2, Time(0) + TIMEOUT));
     }
 
     #[test]

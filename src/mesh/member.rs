@@ -310,9 +310,9 @@ impl Members {
     }
 
     /// A dial came to nothing.
-    pub fn dial_failed(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr]) {
+    pub fn dial_failed(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr], now: Time) {
         self.bootstrap.failed(addrs);
-        self.dials.end(peer, addrs);
+        self.dials.fail(peer, addrs, now);
     }
 
     /// Keeps addresses to begin with.

@@ -48,6 +48,8 @@ pub struct StripeState {
     pub avoid: Vec<(Key, Time)>,
     /// When this stripe was lost, for the gap told to the layer above.
     pub lost: Option<Time>,
+    /// When it had a parent again that had been without; at a host, when it last had a root at home in it.
+    pub mended: Time,
 
     /// The newest chunk there was when the first parent took us in: what is older comes as a burst.
     pub told: Option<Seq>,

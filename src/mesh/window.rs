@@ -100,6 +100,23 @@ impl Window {
         None
     }
 
+    /// The first number of a stripe that is missing, going back from the end to what is held.
+    pub fn first_missing(&self, stripe: u8, stripes: u8) -> Seq {
+        let count = u64::from(stripes.max(1));
+        let newest = self.newest().0;
+        let mut first = newest - newest % count + u64::from(stripe);
+        if first <= newest {
+            first += count;
+        }
+        while let Some(before) = first.checked_sub(count) {
+            if Seq(before) < self.oldest() || self.has(Seq(before)) {
+                break;
+            }
+            first = before;
+        }
+        Seq(first)
+    }
+
     /// Chunks held.
     pub fn len(&self) -> usize {
         self.ring.iter().flatten().count()

@@ -270,6 +270,10 @@ mod tests {
         let stripe = (0..4).find(|stripe| mesh.parent(*stripe) == Some(host)).unwrap();
         let newest = mesh.window.newest().0;
         let missing = Seq(newest - newest % 4 + 4 + u64::from(stripe));
+        // Nobody else is as near.
+        for n in mesh.members.list.iter_mut().filter(|n| n.peer != host) {
+            n.rtt_us = 40_000;
+        }
         mesh.repair.want(missing, now);
         let mut want = mesh.repair.wants.pop().unwrap();
         let mut asked = Vec::new();

@@ -132,12 +132,16 @@ impl Mesh {
         } else {
             return;
         };
+        if now.since(self.stripes[usize::from(stripe)].since) > Duration::from_secs(1) {
+            self.look(stripe, now);
+        }
+    }
+
+    /// Asks the neighbour that promises a better place in a stripe, if one does.
+    pub(super) fn look(&mut self, stripe: u8, now: Time) {
         let state = &self.stripes[usize::from(stripe)];
         let idle = state.path.is_some() && state.candidate.is_none() && state.asked.is_empty();
-        if idle
-            && now.since(state.since) > Duration::from_secs(1)
-            && self.best_candidate(stripe, Need::Better, now).is_some()
-        {
+        if idle && self.best_candidate(stripe, Need::Better, now).is_some() {
             self.stripes[usize::from(stripe)].unrest = Unrest::Curious;
             self.seek_stripe(stripe, now);
         }

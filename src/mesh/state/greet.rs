@@ -42,7 +42,7 @@ impl Mesh {
             } else {
                 CloseReason::Banned
             };
-            self.members.dial_failed(Some(peer), &[remote]);
+            self.members.dial_failed(Some(peer), &[remote], now);
             return self.out.push_back(Output::Disconnect { peer, reason });
         }
         // In a full second one who comes is better off with those it is told of.
@@ -399,12 +399,13 @@ impl Mesh {
     }
 
     pub(super) fn on_dial_failed(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr], now: Time) {
-        self.members.dial_failed(peer, addrs);
-        // Records are kept while nothing is heard at all: then it is we who are cut off, and they are the way back.
-        let cut_off = now.since(self.fresh_at) > self.config.takeover;
-        if let Some(peer) = peer.filter(|_| !cut_off) {
+        self.dial_allowance.give_back(1.0);
+        // Records are kept when nothing at all was heard since: then it may be we who are cut off, and they are the way back.
+        let begun = peer.and_then(|peer| self.members.dials.begun(&peer));
+        if let Some(peer) = peer.filter(|_| begun.is_none_or(|begun| self.spoken_at > begun)) {
             self.members.forget(&peer, now);
         }
+        self.members.dial_failed(peer, addrs, now);
         self.timers.by(Timer::Seek, now + self.config.attach_timeout);
     }
 }

@@ -47,7 +47,7 @@ impl Mesh {
             let pause = (self.hungry_for(now) / 4).clamp(DIAL_PAUSE_MIN, DIAL_PAUSE_MAX);
             self.dial_again = now + pause.mul_f64(0.75 + self.rng.unit() / 2.0);
             // Who knows nobody asks nobody in vain: most of those it has heard of may be dead, and one address of three out of its reach.
-            let is_alone = self.members.list.iter().all(|n| n.is_mute(now));
+            let is_alone = self.is_alone(now);
             let dials = if is_alone { DIALS_ALONE } else { 1 };
             for _ in 0..dials.min(usize::from(self.stripe_count()) * DIALS_ALONE) {
                 let stripe = self.rng.below(usize::from(self.stripe_count())) as u8;
@@ -56,6 +56,11 @@ impl Mesh {
             self.dial_bootstrap(if is_alone { usize::MAX } else { 1 }, now);
         }
         self.timers.by(Timer::Seek, self.dial_again);
+    }
+
+    /// Whether no neighbour answers.
+    pub(super) fn is_alone(&self, now: Time) -> bool {
+        self.members.list.iter().all(|n| n.is_mute(now))
     }
 
     /// One who starves asks a neighbour as soon as it says that it is fed.

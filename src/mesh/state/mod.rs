@@ -15,6 +15,7 @@ mod hunger;
 mod judge;
 mod leave;
 mod lift;
+mod mend;
 mod refer;
 mod report;
 #[cfg(test)]

@@ -15,6 +15,11 @@ const ROOT_SETTLES: Duration = Duration::from_secs(8);
 const BUSY_ROOT: u16 = 8;
 /// Dials of a host, each quarter of a second, for a place that none of its neighbours could take.
 const DIALS_A_PLACE: usize = 2;
+/// Between two times that a root is told of an empty place, and of how many looks at one there is one at which somebody is dialled, too.
+const ASK_ROOTS_PAUSE: Duration = Duration::from_millis(400);
+const LOOKS_A_DIAL: usize = 4;
+/// For so long after all roots of a stripe have gone half of its places are kept for those at home in it.
+const KEPT_FOR: Duration = Duration::from_secs(3);
 /// How many listeners turn to the host each half second where a guest is the root.
 const RISING: f64 = 2.0;
 /// Between two turns in which an old child makes room for one who finds no other.
@@ -89,10 +94,11 @@ impl Mesh {
                     self.ping(*at, now);
                 }
             }
-            if able.len() < free {
+            if able.len() < free && !self.ask_roots_for_another(stripe, now) {
                 let fits = |record: &PeerRecord| record.slots > 0 && Key::of(&record.peer).home(count) == stripe;
                 // Several for each empty place: after a crash most of those one has heard of are dead, and a whole stripe waits.
-                let dials = (empty.saturating_sub(able.len()) * DIALS_A_PLACE).max(1);
+                let places = if self.is_rootless(stripe, now) { free } else { empty };
+                let dials = (places.saturating_sub(able.len()) * DIALS_A_PLACE).max(1);
                 let found = self.members.candidates(&mut self.rng, fits);
                 for record in found.iter().take(dials) {
                     self.dial(record, now);
@@ -103,6 +109,29 @@ impl Mesh {
                 self.send(at, Message::Offer { stripe }, Delivery::Reliable, now);
             }
         }
+    }
+
+    /// Tells the roots that a stripe still has of an empty place, so that each names it to its strongest child; false when somebody should
+    /// be dialled as well. Their children live and are strong, and most of those a host has only heard of may be dead.
+    fn ask_roots_for_another(&mut self, stripe: u8, now: Time) -> bool {
+        let limit = self.root_span() * 3 / 2;
+        let lives = |n: &Neighbour| {
+            n.fed & !n.leaving & bit(stripe) != 0
+                && self.is_interior(n, stripe)
+                && n.unanswered == 0
+                && now.since(n.heard) < limit
+                && links_used(n) > 0
+        };
+        let roots: Vec<usize> = (0..self.members.list.len())
+            .filter(|at| lives(&self.members.list[*at]))
+            .collect();
+        self.renew_load(now);
+        for at in &roots {
+            if now.since(self.members.list[*at].pinged) > ASK_ROOTS_PAUSE {
+                self.ping(*at, now);
+            }
+        }
+        !roots.is_empty() && self.rng.below(LOOKS_A_DIAL) != 0
     }
 
     /// Offers a place at the host to one who has just shown that it is there.
@@ -155,12 +184,23 @@ impl Mesh {
         n.key.home(self.stripe_count().max(1)) == stripe && n.slots() > 0
     }
 
-    /// Whether the places of a stripe that are left at the host are kept for one who passes it on and has none yet. Half of all may
-    /// go to others.
+    /// Whether nobody at the host passes a stripe on, but guests.
+    fn is_rootless(&self, stripe: u8, now: Time) -> bool {
+        self.idle_roots(stripe, now) == self.children_in(stripe)
+    }
+
+    /// Whether the places of a stripe that are left at the host are kept for one who passes it on: who waits for one, or will be found,
+    /// for the stripe had such roots a moment ago. Half of all may go to others. (The roots of other stripes know the host: after a crash
+    /// they took all four places as guests, with a link to spare each, and 3,000 had no way for two seconds.)
     pub(super) fn is_kept(&self, stripe: u8, now: Time) -> bool {
         let places = usize::from(self.slots / self.stripe_count().max(1));
+        let idle = self.idle_roots(stripe, now);
+        if !self.is_source || idle * 2 < places {
+            return false;
+        }
         let waits = |n: &Neighbour| self.is_interior(n, stripe) && n.fed & bit(stripe) == 0 && !n.is_mute(now);
-        self.is_source && self.idle_roots(stripe, now) * 2 >= places && self.members.list.iter().any(waits)
+        let lost = self.stripes[usize::from(stripe)].mended;
+        self.is_rootless(stripe, now) && now.since(lost) < KEPT_FOR || self.members.list.iter().any(waits)
     }
 
     /// The oldest child in a stripe, when one who could pass it on finds nobody to feed it: children that take and do not give
@@ -182,6 +222,11 @@ impl Mesh {
         }
         self.probed = now;
         self.check_children(now);
+        for stripe in 0..self.stripe_count() {
+            if !self.is_rootless(stripe, now) {
+                self.stripes[usize::from(stripe)].mended = now;
+            }
+        }
         let open = (0..self.stripe_count()).filter(|stripe| self.open_roots(*stripe, now) > 0);
         let open = open.fold(0, |mask, stripe| mask | bit(stripe));
         self.offer_roots(open, now);
@@ -275,6 +320,62 @@ mod tests {
         mesh.members.list[places[0]].load.slots = 12;
         mesh.members.list[places[0]].load.free = 10;
         assert!(mesh.is_idle_root(&mesh.members.list[places[0]], 0, now));
+    }
+
+    #[test]
+    fn half_the_places_of_a_stripe_that_has_lost_its_roots_wait_for_another() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        for _ in 0..3 {
+            rig.listener(Config::default(), &[host]);
+        }
+        rig.run(Duration::from_secs(4));
+        let now = rig.now;
+        let mesh = &mut rig.nodes[host].mesh;
+        assert!(now.since(mesh.stripes[0].mended) < KEPT_FOR, "it has roots");
+        // Two guests are left, who pass nothing on, and nobody whom the host knows.
+        for (at, n) in mesh.members.list.iter_mut().enumerate() {
+            n.load.slots = 0;
+            n.fed = u16::from(at < 2);
+        }
+        assert!(mesh.is_rootless(0, now) && mesh.is_kept(0, now));
+        assert!(!mesh.is_kept(0, now + KEPT_FOR), "better a guest than nobody");
+        mesh.members.list[0].fed = 0;
+        assert!(!mesh.is_kept(0, now), "half of them are free");
+    }
+
+    #[test]
+    fn a_root_that_feeds_others_is_told_of_an_empty_place_beside_it() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let root = rig.listener(Config::default(), &[host]);
+        rig.listener(Config::default(), &[root]);
+        rig.run(Duration::from_secs(4));
+        let (now, root) = (rig.now + ASK_ROOTS_PAUSE * 2, rig.nodes[root].peer);
+        let mesh = &mut rig.nodes[host].mesh;
+        let at = mesh.members.find(&root).unwrap();
+        let mut asks = |heard: Time| {
+            for n in mesh.members.list.iter_mut().filter(|n| n.peer != root) {
+                n.fed = 0;
+            }
+            let n = &mut mesh.members.list[at];
+            (n.load.slots, n.load.free, n.unanswered) = (12, 8, 0);
+            n.heard = heard;
+            let names = (0..40).filter(|_| mesh.ask_roots_for_another(0, now)).count();
+            let outputs = std::iter::from_fn(|| mesh.poll_output());
+            let pings = |output: &Output| {
+                matches!(
+                    output,
+                    Output::Send {
+                        message: Message::Ping { .. },
+                        ..
+                    }
+                )
+            };
+            (names > 0, outputs.filter(pings).count())
+        };
+        assert_eq!(asks(now), (true, 1), "asked once in a while");
+        assert_eq!(asks(now - Duration::from_secs(2)), (false, 0), "it may be gone, too");
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Mesh {
             };
             state.asked.push((key, now));
             if need != Need::Newcomer {
-                from = Some(first_missing(&self.window, stripe, count));
+                from = Some(self.window.first_missing(stripe, count));
             }
         }
         // Who is sent away has as good a claim as an orphan, which it would soon be.
@@ -253,7 +253,11 @@ impl Mesh {
             return;
         };
         let old = state.parent.replace(candidate.key);
-        let gap = state.lost.take().map_or(Duration::ZERO, |_| now.since(state.pushed));
+        let mut gap = Duration::ZERO;
+        if state.lost.take().is_some() {
+            gap = now.since(state.pushed);
+            state.mended = now;
+        }
         state.since = now;
         state.proven = false;
         state.silenced = None;
@@ -429,21 +433,4 @@ impl Mesh {
             self.announce_path(stripe, now);
         }
     }
-}
-
-/// The first number of a stripe that a window misses, going back from its end to what it holds.
-fn first_missing(window: &crate::mesh::window::Window, stripe: u8, stripes: u8) -> Seq {
-    let count = u64::from(stripes.max(1));
-    let newest = window.newest().0;
-    let mut first = newest - newest % count + u64::from(stripe);
-    if first <= newest {
-        first += count;
-    }
-    while let Some(before) = first.checked_sub(count) {
-        if Seq(before) < window.oldest() || window.has(Seq(before)) {
-            break;
-        }
-        first = before;
-    }
-    Seq(first)
 }
