@@ -167,13 +167,14 @@ async fn a_peer_that_does_not_read_costs_a_bounded_queue_and_then_the_connection
 #[test]
 fn a_peer_that_falls_silent_is_given_up() {
     // The other side lives in a runtime of its own, which is stopped dead: no packet leaves it any more.
-    let (sender, receiver) = std::sync::mpsc::channel::<()>();
     let other = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
     let b = other.block_on(async { Node::new() });
+    // Made last, so that it goes first when something fails: the other runtime would wait for it for ever.
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
     let here = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
