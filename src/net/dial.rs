@@ -18,7 +18,7 @@ use crate::units::PeerId;
 
 /// Pause before the next address of a dial is tried too (RFC 8305 recommends 100 ms to 2 s).
 const STAGGER: Duration = Duration::from_millis(150);
-/// Silence at an address after which it is given up; its first packet has been repeated twice by then.
+/// Silence at an address after which it is given up; its first packet has been repeated twice by then, as a pair each time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Dials at once.
 const DIALS_MAX: usize = 64;
@@ -191,7 +191,7 @@ async fn attempt(shared: Arc<Shared>, addr: SocketAddr) -> Result<(Connection, P
         .connect_with(shared.client.clone(), addr, "inonda")
         .map_err(|error| failed(&error))?;
     let handshake = async {
-        // What is silent is asked four times in five seconds, each time with the largest packet there is.
+        // Each repetition of a first packet is as large as a packet may be: five seconds of them took 12 kB.
         let mut connecting = connecting;
         if timeout(ANSWER_TIMEOUT, connecting.handshake_data()).await.is_err() {
             return Err(ConnectionError::TimedOut);
