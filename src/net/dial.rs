@@ -18,7 +18,7 @@ use crate::units::PeerId;
 
 /// Pause before the next address of a dial is tried too (RFC 8305 recommends 100 ms to 2 s).
 const STAGGER: Duration = Duration::from_millis(150);
-/// Silence at an address after which it is given up; its first packet has been repeated twice by then, as a pair each time.
+/// Silence at an address after which it is given up; what is sent to it until then [`super::unheard`] tells.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Dials at once.
 const DIALS_MAX: usize = 64;
@@ -186,16 +186,19 @@ async fn race(
 
 async fn attempt(shared: Arc<Shared>, addr: SocketAddr) -> Result<(Connection, PeerId), DialError> {
     let failed = |error: &dyn std::fmt::Display| DialError::Failed(error.to_string());
+    if !shared.table().is_at(addr) {
+        shared.unheard.begin(addr, ANSWER_TIMEOUT);
+    }
     let connecting = shared
         .quinn
         .connect_with(shared.client.clone(), addr, "inonda")
         .map_err(|error| failed(&error))?;
     let handshake = async {
-        // Each repetition of a first packet is as large as a packet may be: five seconds of them took 12 kB.
         let mut connecting = connecting;
         if timeout(ANSWER_TIMEOUT, connecting.handshake_data()).await.is_err() {
             return Err(ConnectionError::TimedOut);
         }
+        shared.unheard.heard(addr);
         connecting.await
     };
     let conn = match timeout(HANDSHAKE_TIMEOUT, handshake).await {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn::Runtime;
+use quinn::{AsyncUdpSocket, Runtime};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -23,6 +23,7 @@ use crate::net::identity::Identity;
 use crate::net::link::{CloseCode, Link, Phase};
 use crate::net::rough::{Line, Rough};
 use crate::net::table::Shared;
+use crate::net::unheard::{Sparing, Unheard};
 use crate::net::{accept, addrs, dial, tls, transport};
 use crate::units::PeerId;
 
@@ -136,10 +137,12 @@ impl Endpoint {
         asker.transport_config(transport::asking());
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(Patient(Arc::new(configs.server))));
         server.transport_config(transport).max_incoming(accept::HANDSHAKES_MAX);
-        let quinn = match line {
+        let unheard = Arc::<Unheard>::default();
+        let socket = match line {
             Some(line) => bind_rough(addr, line).map_err(|source| NetError::bind(addr, source))?,
             None => bind_socket(addr)?,
         };
+        let quinn = open(socket, &unheard).map_err(|source| NetError::bind(addr, source))?;
         quinn.set_server_config(Some(server));
         let socket = quinn.local_addr().map_err(|source| NetError::bind(addr, source))?;
         let mut instance = [0; 8];
@@ -150,6 +153,7 @@ impl Endpoint {
             instance,
             socket,
             quinn,
+            unheard,
             (client, asker),
             events,
         ));
@@ -354,17 +358,22 @@ fn send_datagram(link: &Link, tag: Tag, message: &Bytes) {
     }
 }
 
-fn bind_rough(addr: SocketAddr, line: Arc<dyn Line>) -> io::Result<quinn::Endpoint> {
-    let runtime = Arc::new(quinn::TokioRuntime);
-    let socket = runtime.wrap_udp_socket(std::net::UdpSocket::bind(addr)?)?;
-    let rough = Rough::new(socket, line)?;
-    quinn::Endpoint::new_with_abstract_socket(transport::endpoint(), None, rough, runtime)
+/// A socket that spares those who do not answer, at the end of whatever line.
+fn open(socket: Arc<dyn AsyncUdpSocket>, unheard: &Arc<Unheard>) -> io::Result<quinn::Endpoint> {
+    let unheard = Arc::clone(unheard);
+    let socket = Arc::new(Sparing { socket, unheard });
+    quinn::Endpoint::new_with_abstract_socket(transport::endpoint(), None, socket, Arc::new(quinn::TokioRuntime))
 }
 
-fn bind_socket(addr: SocketAddr) -> Result<quinn::Endpoint, NetError> {
+fn bind_rough(addr: SocketAddr, line: Arc<dyn Line>) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+    let socket = quinn::TokioRuntime.wrap_udp_socket(std::net::UdpSocket::bind(addr)?)?;
+    Ok(Rough::new(socket, line)?)
+}
+
+fn bind_socket(addr: SocketAddr) -> Result<Arc<dyn AsyncUdpSocket>, NetError> {
     let wildcard_v6 = addr.is_ipv6() && addr.ip().is_unspecified();
     match bind_both(addr) {
-        Ok(endpoint) => Ok(endpoint),
+        Ok(socket) => Ok(socket),
         Err(error) if wildcard_v6 && knows_no_ipv6(&error) => {
             let addr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, addr.port()));
             bind_both(addr).map_err(|source| NetError::bind(addr, source))
@@ -374,14 +383,13 @@ fn bind_socket(addr: SocketAddr) -> Result<quinn::Endpoint, NetError> {
 }
 
 /// Binds for IPv4, too, where the address is that of all of IPv6: systems differ in what they do unasked.
-fn bind_both(addr: SocketAddr) -> io::Result<quinn::Endpoint> {
+fn bind_both(addr: SocketAddr) -> io::Result<Arc<dyn AsyncUdpSocket>> {
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     if addr.is_ipv6() {
         let _ = socket.set_only_v6(false);
     }
     socket.bind(&addr.into())?;
-    let runtime = Arc::new(quinn::TokioRuntime);
-    quinn::Endpoint::new(transport::endpoint(), None, socket.into(), runtime)
+    quinn::TokioRuntime.wrap_udp_socket(socket.into())
 }
 
 /// A kernel without IPv6 says that it does not know the family (no stable [`io::ErrorKind`]) or has no such address.

@@ -27,6 +27,7 @@ mod table;
 mod tests;
 mod tls;
 mod transport;
+mod unheard;
 #[cfg(feature = "discovery")]
 pub mod web;
 

@@ -14,6 +14,7 @@ use crate::net::ask::Line;
 use crate::net::endpoint::Traffic;
 use crate::net::event::NetEvent;
 use crate::net::link::Link;
+use crate::net::unheard::Unheard;
 use crate::units::PeerId;
 
 /// Bans kept at once; the one that ends first makes room.
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     /// Where the socket is bound.
     pub socket: SocketAddr,
     pub quinn: quinn::Endpoint,
+    pub unheard: Arc<Unheard>,
     pub client: quinn::ClientConfig,
     pub asker: quinn::ClientConfig,
     pub events: mpsc::Sender<NetEvent>,
@@ -91,6 +93,7 @@ impl Shared {
         instance: [u8; 8],
         socket: SocketAddr,
         quinn: quinn::Endpoint,
+        unheard: Arc<Unheard>,
         (client, asker): (quinn::ClientConfig, quinn::ClientConfig),
         events: mpsc::Sender<NetEvent>,
     ) -> Shared {
@@ -99,6 +102,7 @@ impl Shared {
             instance,
             socket,
             quinn,
+            unheard,
             client,
             asker,
             events,
@@ -169,6 +173,11 @@ impl Table {
     /// The connection to `peer`, if messages can still be sent on it.
     pub fn live(&self, peer: PeerId) -> Option<&Arc<Link>> {
         self.links.get(&peer).filter(|link| link.is_live())
+    }
+
+    /// Whether somebody is connected who is at this address.
+    pub fn is_at(&self, addr: SocketAddr) -> bool {
+        self.links.values().any(|link| link.remote() == addr)
     }
 
     /// Refuses `peer` until `until`.

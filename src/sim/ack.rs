@@ -16,8 +16,8 @@ const AT_ONCE: u8 = 8;
 pub const DIALLING_BYTES: u64 = 2_850;
 /// The same for the one who is dialled.
 pub const DIALLED_BYTES: u64 = 1_850;
-/// What a dial takes that nobody answers: five first packets within the time that `net` waits, and one that gives it up.
-pub const UNANSWERED_BYTES: u64 = 6 * (1_200 + 28);
+/// What a dial takes that nobody answers: its first packet and one repetition, as `net::unheard` lets through.
+pub const UNANSWERED_BYTES: u64 = 2 * (1_200 + 28);
 
 /// An acknowledgement owed to a peer.
 #[derive(Clone, Debug)]
