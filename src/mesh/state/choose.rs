@@ -75,7 +75,7 @@ impl Mesh {
         let guest = self.hangs_at_guest(stripe);
         // One that is full may have guests, who make room.
         let is_home = || !n.is_host() && n.key.home(self.stripe_count()) == stripe && n.load.fed & bit(stripe) != 0;
-        if !self.has_place(n, stripe) && !(guest && is_home()) {
+        if !(self.has_place(n, stripe) || guest && is_home()) {
             return false;
         }
         let Some(lag_us) = self.lag_of(stripe) else { return true };

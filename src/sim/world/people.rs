@@ -162,28 +162,24 @@ impl World {
         0.0
     }
 
-    /// A few random members that can be dialled, as a directory would name them: those that pass something on, and others where those
-    /// are too few.
+    /// A few random members that can be dialled and pass something on, as a directory would name them.
     pub(super) fn bootstrap(&mut self, newcomer: u32) -> Vec<SocketAddr> {
+        let mut picked: Vec<u32> = Vec::with_capacity(BOOTSTRAP);
         if self.rng.chance(self.scenario.by_link) {
             // A link names the host, and nobody else.
             return vec![self.network.addr(0)];
         }
-        let mut picked: Vec<u32> = Vec::with_capacity(BOOTSTRAP);
-        for least_bps in [1, 0] {
-            for _ in 0..20 {
-                if picked.len() >= BOOTSTRAP || self.living.is_empty() {
-                    break;
-                }
-                let node = self.living[self.rng.below(self.living.len())];
-                let site = &self.network.sites[node as usize];
-                if !picked.contains(&node)
-                    && site.dialable
-                    && site.budget_bps >= least_bps
-                    && self.network.connects(node, newcomer)
-                {
-                    picked.push(node);
-                }
+        for _ in 0..20 {
+            if picked.len() >= BOOTSTRAP || self.living.is_empty() {
+                break;
+            }
+            let node = self.living[self.rng.below(self.living.len())];
+            if !picked.contains(&node)
+                && self.network.sites[node as usize].dialable
+                && self.network.sites[node as usize].budget_bps > 0
+                && self.network.connects(node, newcomer)
+            {
+                picked.push(node);
             }
         }
         if picked.is_empty() {
