@@ -360,7 +360,10 @@ impl World {
                 }
             }
             Happening::Repeat { from, to } => {
-                if self.network.connects(from, to) {
+                if self.nodes[from as usize].is_none() {
+                    // (While the dead repeated what was lost, children believed in the ways those told of a second later.)
+                    self.lost.remove(&(from, to));
+                } else if self.network.connects(from, to) {
                     let arrival = self.now + self.network.latency_us(from, to) as u64;
                     self.repeat(from, to, arrival);
                 }
