@@ -7,8 +7,8 @@ use crate::units::{Seq, Time};
 
 /// Beyond the deadline, after which a chunk is sent to nobody: D + 1 s is the limit, and ages are estimates, poor ones in the first
 /// seconds, when all that has come may be what others sent again and called new.
-const OLD: Duration = Duration::from_millis(800);
-const OLD_AT_FIRST: Duration = Duration::from_millis(200);
+const OLD: Duration = Duration::from_millis(700);
+const OLD_AT_FIRST: Duration = Duration::from_millis(100);
 const AT_FIRST: Duration = Duration::from_secs(5);
 
 impl Mesh {

@@ -47,7 +47,10 @@ impl Mesh {
             first = first.min(at);
         }
         if second > now {
-            return second.min(now + LOOK_MAX);
+            // One that stays away for a round more has not only lost a chunk.
+            if first > now || now.since(first) < self.round() {
+                return second.min(now + LOOK_MAX);
+            }
         }
         let overdue = self.stripes.iter().filter(|state| self.is_overdue(state, now));
         let parents: Vec<Key> = overdue.filter_map(|state| state.parent).collect();
@@ -172,5 +175,30 @@ mod tests {
             rig.run(Duration::from_secs(4));
             assert_eq!(rig.nodes[at].mesh.report_span(), Duration::from_millis(millis));
         }
+    }
+
+    #[test]
+    fn a_parent_that_alone_is_silent_is_asked_after_a_round_more() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 4, Config::default());
+        let at = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(6));
+        let now = rig.now;
+        let mesh = &mut rig.nodes[at].mesh;
+        let (round, margin) = (mesh.round(), mesh.margin(&mesh.stripes[2]));
+        let mut asks = |silent: Duration, stripes: usize| {
+            for (n, state) in mesh.stripes.iter_mut().enumerate() {
+                state.since = now - Duration::from_secs(5);
+                state.pushed = if n < stripes { now - silent } else { now };
+            }
+            mesh.probed = now;
+            mesh.members.list[0].unanswered = 0;
+            mesh.suspect_parents(now);
+            std::mem::take(&mut mesh.members.list[0].unanswered) > 0
+        };
+        let late = round + margin + Duration::from_millis(1);
+        assert!(!asks(late, 1), "a chunk may have been lost");
+        assert!(asks(late, 2));
+        assert!(asks(late + round, 1));
     }
 }
