@@ -9,6 +9,7 @@ use crate::limits::CONTROL_MESSAGE_MAX_BYTES;
 use crate::mesh::Delivery;
 use crate::mesh::budget::NO_ROOM_WAIT;
 use crate::mesh::member::Child;
+use crate::mesh::stripe::Unrest;
 use crate::mesh::timer::Timer;
 use crate::mesh::wire::{Attach, HOPS_MAX, Message, Need, Path, Reason, Status};
 use crate::units::{Epoch, Seq, Stripe, Time};
@@ -20,6 +21,9 @@ const NEWCOMER_SHARE: f64 = 0.9;
 /// Who has been here for so long and has still nothing is let in even then: where all are busy with bursts and repairs for those who
 /// have no parent, nobody would ever get one. Those who pass the stripe on always are, for they bring more places than they take.
 const WAITED: Duration = Duration::from_secs(1);
+
+/// A parent of which one hears for so long loses a child by mistake only.
+const MISTAKEN_AFTER: Duration = Duration::from_secs(3);
 
 impl Mesh {
     pub(super) fn on_attach(&mut self, at: usize, attach: Attach, now: Time) {
@@ -231,8 +235,14 @@ impl Mesh {
         self.bursts
             .retain(|burst| burst.to != key || stripes & bit(burst.stripe) == 0);
         for stripe in stripes_of(lost) {
+            // Who was fed for a while and not asked to go was taken for gone: its place is likely to be free still. (A listener whose
+            // answers were lost had nobody but the host, and did not ask it again for two seconds.)
+            let state = &self.stripes[usize::from(stripe)];
+            let was_mistaken = state.unrest != Unrest::Sent && now.since(state.since) > MISTAKEN_AFTER;
             self.lose_parent(stripe, key, now);
-            self.stripes[usize::from(stripe)].shun(key, now + self.config.refusal_backoff, now);
+            if !was_mistaken {
+                self.stripes[usize::from(stripe)].shun(key, now + self.config.refusal_backoff, now);
+            }
         }
         let all = self.all_stripes();
         for stripe in stripes_of(stripes & all) {
@@ -380,5 +390,43 @@ impl Mesh {
         (0..self.stripe_count())
             .filter(|stripe| self.is_fed(*stripe))
             .fold(0, |mask, stripe| mask | bit(stripe))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::record::Key;
+    use crate::mesh::state::rig::Rig;
+    use crate::mesh::{Config, Output};
+
+    #[test]
+    fn who_is_cut_without_a_word_asks_the_same_parent_at_once() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let at = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(6));
+        let (now, host) = (rig.now, rig.nodes[host].peer);
+        let mesh = &mut rig.nodes[at].mesh;
+        let mut asks = |fed_for: Duration, unrest: Unrest| {
+            let near = mesh.members.find(&host).unwrap();
+            let state = &mut mesh.stripes[0];
+            (state.parent, state.since, state.unrest) = (Some(Key::of(&host)), now - fed_for, unrest);
+            state.asked.clear();
+            state.avoid.clear();
+            mesh.members.list[near].feeds = 1;
+            mesh.on_detach(near, 1, now);
+            let outputs = std::iter::from_fn(|| mesh.poll_output());
+            let asks =
+                |output: &Output| matches!(output, Output::Send { to, message: Message::Attach(_), .. } if *to == host);
+            outputs.filter(asks).count()
+        };
+        assert_eq!(
+            asks(MISTAKEN_AFTER / 2, Unrest::Calm),
+            0,
+            "it may cut us again and again"
+        );
+        assert_eq!(asks(MISTAKEN_AFTER * 2, Unrest::Sent), 0, "it was asked to go");
+        assert_eq!(asks(MISTAKEN_AFTER * 2, Unrest::Calm), 1);
     }
 }
