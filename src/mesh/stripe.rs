@@ -85,6 +85,8 @@ pub enum Unrest {
     Calm,
     /// A better place is in sight; without one it stays.
     Curious,
+    /// It hangs at one who is not at home in it, and one who is will do. The host's places are for others.
+    Guest,
     /// It lags behind the others, or behind what the deadline bears.
     Late,
     /// The parent wants its slot back, or the person asked.

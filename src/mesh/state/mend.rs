@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Mesh, bit};
 use crate::mesh::member::Neighbour;
+use crate::mesh::stripe::Unrest;
 use crate::units::Time;
 
 /// For so long after it was without a parent a stripe is looked after.
@@ -41,7 +42,7 @@ impl Mesh {
         let state = &mut self.stripes[usize::from(stripe)];
         if state.pushed > state.since {
             state.moved = Time::ZERO;
-            self.look(stripe, now);
+            self.look(stripe, Unrest::Curious, now);
         }
     }
 

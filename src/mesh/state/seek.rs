@@ -97,7 +97,7 @@ impl Mesh {
             if need == Need::Better {
                 state.moved = now;
                 match state.unrest {
-                    Unrest::Calm | Unrest::Curious => {
+                    Unrest::Calm | Unrest::Curious | Unrest::Guest => {
                         state.unrest = Unrest::Calm;
                         return;
                     }
