@@ -26,9 +26,14 @@ impl Want {
 
     /// Notes who is asked.
     pub fn ask(&mut self, key: Key) {
+        self.ask_too(key);
+        self.tries += 1;
+    }
+
+    /// Notes who is asked beside another one.
+    pub fn ask_too(&mut self, key: Key) {
         self.asked.rotate_right(1);
         self.asked[0] = Some(key);
-        self.tries += 1;
     }
 
     /// Who was asked last.

@@ -37,7 +37,7 @@ pub enum Violation {
     OverBudget { used: u64, allowed: u64 },
     /// A chunk was sent twice to one neighbour that had not asked.
     Twice { to: u32, chunk: u64 },
-    /// A chunk was asked for while the last request for it stood.
+    /// A chunk was asked for while the last request for it stood, or of more than two at once.
     WantTwice { chunk: u64 },
     /// More child links than slots.
     Slots { used: usize, slots: usize },
@@ -98,6 +98,14 @@ impl fmt::Display for Violation {
     }
 }
 
+/// The last time a chunk was asked for, in microseconds: when, of how many at once, and until when that stands.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    at: u64,
+    of: u32,
+    until: u64,
+}
+
 /// Watches a run.
 pub struct Watcher {
     pub seed: u64,
@@ -112,7 +120,7 @@ pub struct Watcher {
     /// Requests to be fed, by parent and child, and the newest chunk at the last: each asks for all that is missing.
     attached: HashMap<(u32, u32), (i8, u64), Mixing>,
     newest: u64,
-    asked: HashMap<(u32, u64), u64, Mixing>,
+    asked: HashMap<(u32, u64), Asked, Mixing>,
     rings: HashMap<(u32, u8), u8, Mixing>,
     /// How often in a row, and where the way ends.
     dead: HashMap<(u32, u8), (u8, u32), Mixing>,
@@ -214,7 +222,11 @@ impl Watcher {
                 let until = now + within.as_micros() as u64;
                 for seq in set.iter() {
                     let chunk = base + seq.0;
-                    if self.asked.insert((from, chunk), until).is_some_and(|until| now < until) {
+                    let asked = self.asked.entry((from, chunk)).or_default();
+                    let stands = now < asked.until && (asked.at != now || asked.of > 1);
+                    let of = if asked.at == now { asked.of + 1 } else { 1 };
+                    *asked = Asked { at: now, of, until };
+                    if stands {
                         self.violate(now, from, Violation::WantTwice { chunk });
                     }
                 }

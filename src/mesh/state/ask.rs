@@ -12,7 +12,7 @@ use crate::mesh::timer::Timer;
 use crate::mesh::wire::{Message, SeqSet};
 use crate::units::{Seq, Time};
 
-/// Between two asks for one chunk there is at least this and twice the way.
+/// Between two asks for one chunk there is at least this and the way there and back, and a part of it.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// What a want stands less than it takes until another one is asked: clocks differ, and the wire rounds.
@@ -28,7 +28,7 @@ const CHILD_REPAIR_SHARE: f64 = 0.96;
 const HOLD_AHEAD: u64 = 64;
 
 impl Mesh {
-    /// Asks for every chunk whose time has come, each of one neighbour.
+    /// Asks for every chunk whose time has come, each of one neighbour, or of two where time is short.
     pub(super) fn ask(&mut self, now: Time) {
         if self.session.is_none() {
             return;
@@ -49,9 +49,14 @@ impl Mesh {
                     Some(at) if bears && (want.tries > 0 || self.repair.allowance.take(1.0, now)) => {
                         want.ask(self.members.list[at].key);
                         let rtt = Duration::from_micros(u64::from(self.members.list[at].rtt_us));
-                        let pause = self.pause(want, rtt * 2, now);
+                        let pause = self.pause(want, self.least_pause(want, rtt, now), now);
                         want.due = now + pause;
-                        add_to_batch(&mut batches, at, want.seq, pause.saturating_sub(rtt + SLACK));
+                        let within = pause.saturating_sub(rtt + SLACK);
+                        add_to_batch(&mut batches, at, want.seq, within);
+                        if let Some(other) = self.whom_else_to_ask(want, pause, now) {
+                            want.ask_too(self.members.list[other].key);
+                            add_to_batch(&mut batches, other, want.seq, within);
+                        }
                     }
                     Some(_) | None => want.due = now + config.repair_retry / 2,
                 }
@@ -80,6 +85,18 @@ impl Mesh {
             self.time_left(seq, now)
         } else {
             heard
+        }
+    }
+
+    /// The way there and back, and a quarter of it. (With twice that those with 0.6 to 1 s missed five times as many chunks where 2 % of
+    /// all is lost.) Where a whole stripe has stopped twice that, for all ask then. (With a quarter three times as much was missed after
+    /// half of 3,000 had gone.)
+    fn least_pause(&self, want: &Want, rtt: Duration, now: Time) -> Duration {
+        let stripe = want.seq.stripe(self.stripe_count()).0;
+        if self.seems_fed(stripe, now) {
+            rtt * 5 / 4
+        } else {
+            rtt * 2
         }
     }
 
@@ -146,6 +163,17 @@ impl Mesh {
             .filter(|(_, n)| can(n))
             .min_by_key(|(at, n)| rank(n) * 4 + (*at as u32 + start) % 4)
             .map(|(at, _)| at)
+    }
+
+    /// A second one to ask at the same time, where one ask has failed and there is time for one more at most after this. (Of 300 with
+    /// 0.6 to 1 s, where 2 % of all is lost, 1.5 chunks in a million were missed with one at a time, and 0.5 like this.) Not where a
+    /// whole stripe has stopped: then all ask for all.
+    fn whom_else_to_ask(&mut self, want: &Want, pause: Duration, now: Time) -> Option<usize> {
+        let stripe = want.seq.stripe(self.stripe_count()).0;
+        let is_last = want.tries > 1 && self.time_to_ear(want.seq, now) < pause * 2;
+        let other = (is_last && self.seems_fed(stripe, now)).then(|| self.whom_to_ask(want, now))??;
+        let n = &self.members.list[other];
+        (!n.is_host() && !want.has_asked(n.key)).then_some(other)
     }
 
     pub(super) fn on_want(&mut self, at: usize, set: SeqSet, within: Duration, now: Time) {
@@ -256,8 +284,47 @@ fn add_to_batch(batches: &mut Vec<Batch>, at: usize, seq: Seq, within: Duration)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::Config;
+    use crate::mesh::record::Key;
     use crate::mesh::state::rig::Rig;
+    use crate::mesh::{Config, Output};
+
+    #[test]
+    fn two_are_asked_at_once_for_what_there_is_one_chance_more_to_get() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let via: Vec<usize> = (0..5).map(|_| rig.listener(Config::default(), &[host])).collect();
+        let at = rig.listener(Config::default(), &via);
+        rig.run(Duration::from_secs(6));
+        let now = rig.now;
+        let mesh = &mut rig.nodes[at].mesh;
+        mesh.stripes[0].pushed = now;
+        let missing = Seq(mesh.window.newest().0 + 1);
+        let mut asked = |tries: u8, left: Duration| {
+            mesh.heard = (now + left).since(mesh.playback.published(missing, mesh.chunk_time()));
+            mesh.repair.wants.clear();
+            mesh.repair.want(missing, now);
+            for _ in 0..tries {
+                mesh.repair.wants[0].ask(Key(1));
+            }
+            while mesh.poll_output().is_some() {}
+            mesh.ask(now);
+            let outputs = std::iter::from_fn(|| mesh.poll_output());
+            let asks = outputs.filter_map(|output| match output {
+                Output::Send {
+                    to,
+                    message: Message::Want { set, .. },
+                    ..
+                } if set.iter().eq([missing]) => Some(to),
+                _ => None,
+            });
+            asks.collect::<Vec<_>>()
+        };
+        let (short, long) = (Duration::from_millis(30), Duration::from_millis(600));
+        assert_eq!(asked(0, short).len(), 1, "the first ask is hardly ever lost");
+        assert_eq!(asked(1, long).len(), 1);
+        let both = asked(1, short);
+        assert!(both.len() == 2 && both[0] != both[1], "{both:?}");
+    }
 
     #[test]
     fn a_root_asks_the_host_every_second_time() {
