@@ -53,8 +53,13 @@ impl Mesh {
             return;
         }
         if chunk.epoch != session.epoch {
-            // While one host follows another, peers on either side of the change are ahead of the others for a moment.
-            let changing = chunk.epoch < session.epoch && now.since(self.adopted_at) < self.config.takeover;
+            // While one host follows another, peers on either side of the change are ahead of the others for a moment. (Where 2 % of all
+            // is lost a host that came back was banned, for its chunks were there before the session that explains them.)
+            let changing = if chunk.epoch < session.epoch {
+                now.since(self.adopted_at) < self.config.takeover
+            } else {
+                now.since(self.fresh_at) > self.round()
+            };
             if changing || self.rival.as_ref().is_some_and(|rival| rival.epoch == chunk.epoch) {
                 return;
             }

@@ -75,3 +75,37 @@ pub(super) fn weight(message: &Message) -> u16 {
         1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::mesh::Config;
+    use crate::mesh::chunk::SignedChunk;
+    use crate::mesh::state::rig::Rig;
+    use crate::mesh::wire::Pushed;
+    use crate::units::{Epoch, Seq};
+
+    #[test]
+    fn chunks_ahead_of_the_session_that_explains_them_are_no_nonsense_once_the_old_one_is_silent() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let at = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(3));
+        let (now, host) = (rig.now, rig.nodes[host].peer);
+        let mesh = &mut rig.nodes[at].mesh;
+        let mut is_banned_at = |now: Time| {
+            for seq in 0..u64::from(STRIKES_MAX) {
+                let near = mesh.members.find(&host).unwrap();
+                let payload = vec![7; 100].into();
+                let chunk = SignedChunk::sign(mesh.channel, Epoch(2), Seq(seq), payload, mesh.crypto.as_ref());
+                let (hops, age) = (1, Duration::ZERO);
+                mesh.on_chunk(near, Pushed { hops, age, chunk }, now);
+            }
+            mesh.members.find(&host).is_none()
+        };
+        assert!(!is_banned_at(now + Duration::from_secs(1)));
+        assert!(is_banned_at(now));
+    }
+}
