@@ -25,6 +25,9 @@ impl Mesh {
     /// The neighbour that would feed a stripe best, as far as it says and we have measured.
     pub(super) fn best_candidate(&self, stripe: u8, need: Need, now: Time) -> Option<usize> {
         let state = &self.stripes[usize::from(stripe)];
+        // Who is in a hurry to leave a guest leaves the host's few places to those at home in the stripe. (In a mesh of five all stripes of
+        // a listener moved to it within seconds.)
+        let spared = |n: &Neighbour| state.unrest == Unrest::Guest && n.is_host() && stripe != self.home();
         let fits = |n: &Neighbour| {
             n.record.is_some()
                 && n.slots() > 0
@@ -37,8 +40,7 @@ impl Mesh {
                 && self.is_worth_asking(n, bit(stripe), now)
                 && (need != Need::Better
                     || state.unrest == Unrest::Sent && self.has_place(n, stripe)
-                    || !(state.unrest == Unrest::Guest && n.is_host() && stripe != self.home())
-                        && self.is_better(n, stripe))
+                    || !spared(n) && self.is_better(n, stripe))
         };
         let candidates = self.members.list.iter().enumerate().filter(|(_, n)| fits(n));
         candidates
@@ -228,5 +230,38 @@ mod tests {
         let home: Vec<Key> = of(stripe).collect();
         assert_eq!(asks(home[0]), None);
         assert!(home.contains(&asks(of(1 - stripe).next().unwrap()).unwrap()));
+    }
+
+    #[test]
+    fn the_host_is_for_those_at_home_where_one_hurries_to_leave_a_guest() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 2, Config::default());
+        let other = rig.listener(Config::default(), &[host]);
+        let lot: Vec<usize> = (0..6)
+            .map(|_| rig.listener(Config::default(), &[host, other]))
+            .collect();
+        rig.run(Duration::from_secs(6));
+        let (now, host) = (rig.now, rig.nodes[host].peer);
+        let other = Key::of(&rig.nodes[other].peer);
+        let guest_in = 1 - other.home(2);
+        let home_in = |stripe: u8| *lot.iter().find(|at| rig.nodes[**at].mesh.home() == stripe).unwrap();
+        let (at_home, away) = (home_in(guest_in), home_in(1 - guest_in));
+        let mut asks = |at: usize, unrest: Unrest| {
+            let mesh = &mut rig.nodes[at].mesh;
+            for n in &mut mesh.members.list {
+                // The host and the guest alone have been heard of.
+                (n.fed, n.feeds) = (if n.is_host() || n.key == other { 0 } else { 3 }, 0);
+                (n.load.fed, n.load.free, n.load.lag_ms, n.excess_ms) = (3, 4, 0, 0);
+            }
+            let state = &mut mesh.stripes[usize::from(guest_in)];
+            (state.parent, state.unrest, state.candidate) = (Some(other), unrest, None);
+            state.asked.clear();
+            state.avoid.clear();
+            let best = mesh.best_candidate(guest_in, Need::Better, now);
+            best.map(|at| mesh.members.list[at].peer)
+        };
+        assert_eq!(asks(at_home, Unrest::Guest), Some(host));
+        assert_eq!(asks(away, Unrest::Curious), Some(host));
+        assert_eq!(asks(away, Unrest::Guest), None);
     }
 }
