@@ -183,9 +183,13 @@ fn a_peer_that_falls_silent_is_given_up() {
         let mut a = Node::new();
         a.dial(&b);
         a.expect_connected(b.peer()).await;
+        // On a busy machine it goes on for a while: an answer after the pause would count as one that took seconds.
+        let (stops, stopped) = tokio::sync::oneshot::channel();
         other.spawn(async move {
+            let _ = stops.send(());
             let _ = receiver.recv();
         });
+        stopped.await.unwrap();
         tokio::time::sleep(Duration::from_millis(200)).await;
         tokio::time::pause();
         let begun = tokio::time::Instant::now();
