@@ -130,8 +130,12 @@ impl World {
         let one_way = self.network.latency_us(from, to) as u64;
         match self.network.transmit(from, to, bytes, delivery, now, &mut self.rng) {
             Some(arrival) => {
-                // Whatever arrives behind a gap is acknowledged at once, which shows the gap.
-                self.repeat(from, to, now + one_way * 3);
+                // Whatever arrives behind a gap is acknowledged at once, which shows the gap. (An ordered message that overtook the one
+                // before it told children first of their new way to the host, and then that there was none.)
+                let filled = now + one_way * 3;
+                let waits = delivery == Delivery::Reliable && self.lost.contains_key(&(from, to));
+                let arrival = if waits { arrival.max(filled) } else { arrival };
+                self.repeat(from, to, filled);
                 self.wheel.push(arrival, Happening::Deliver { to, from, message });
             }
             None if !self.network.connects(from, to) => {}
