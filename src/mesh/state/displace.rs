@@ -35,12 +35,15 @@ impl Mesh {
         if home && let Some(guest) = self.members.list.iter().enumerate().position(is_guest) {
             return Some(guest);
         }
+        let other = || {
+            self.child_for_hidden(at, stripe, attach, now)
+                .or_else(|| self.child_for_roomy(at, stripe, attach, now))
+        };
         if !home {
-            return self.child_for_hidden(at, stripe, attach, now);
+            return other();
         }
         if !interior {
-            let leaf = self.leaf_at_host(at, stripe, attach, now);
-            return leaf.or_else(|| self.child_for_hidden(at, stripe, attach, now));
+            return self.leaf_at_host(at, stripe, attach, now).or_else(other);
         }
         let rank = |n: &Neighbour| {
             let interior = n.key.home(stripes) == stripe;
@@ -55,7 +58,26 @@ impl Mesh {
         outranks(attach.slots, weakest)
             .then_some(victim)
             .or_else(|| self.oldest_child(at, stripe, attach.need, now))
-            .or_else(|| self.child_for_hidden(at, stripe, attach, now))
+            .or_else(other)
+    }
+
+    /// A child that has no place to give, for one who has some and has been turned away again and again: it finds one there. (Of ten
+    /// three lacked a stripe for ever, who had six places, the only ones that were left.)
+    fn child_for_roomy(&self, at: usize, stripe: u8, attach: &Attach, now: Time) -> Option<usize> {
+        let list = &self.members.list;
+        let newcomer = &list[at];
+        let waits = attach.need != Need::Better && self.waits_long(newcomer.key, stripe, now);
+        if self.is_source || !waits || newcomer.load.free == 0 || now.since(self.redirected) < REDIRECT_PAUSE {
+            return None;
+        }
+        let could_go = |(child, n): &(usize, &Neighbour)| {
+            *child != at
+                && n.fed & !n.leaving & bit(stripe) != 0
+                && n.load.free == 0
+                && !(n.is_hidden() && newcomer.is_hidden())
+        };
+        let children = list.iter().enumerate().filter(could_go);
+        children.min_by_key(|(_, n)| n.slots()).map(|(child, _)| child)
     }
 
     /// A child that somebody could dial whom nobody can dial and who has room, when one who lost its parent cannot be dialled either:
@@ -261,5 +283,49 @@ mod tests {
         assert_eq!(mesh.victim(lost, foreign, false, &attach, now), Some(weak));
         mesh.redirect(weak, foreign, Some(lost), now);
         assert_eq!(mesh.members.list[weak].leaving, bit(foreign));
+    }
+
+    #[test]
+    fn a_child_without_a_place_makes_room_for_one_who_has_some_and_finds_none() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 2, Config::default());
+        let relay = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(3));
+        let others = [(); 2].map(|()| rig.listener(Config::default(), &[relay]));
+        rig.run(Duration::from_secs(6));
+        let (now, peers) = (rig.now, others.map(|at| rig.nodes[at].peer));
+        let mesh = &mut rig.nodes[relay].mesh;
+        let foreign = 1 - mesh.home();
+        let [child, lost] = peers.map(|peer| mesh.members.find(&peer).unwrap());
+        for (at, fed, free) in [(child, bit(foreign), 0), (lost, 0, 6)] {
+            let n = &mut mesh.members.list[at];
+            (n.fed, n.leaving, n.load.free) = (fed, 0, free);
+        }
+        let attach = Attach {
+            epoch: mesh.epoch(),
+            stripes: bit(foreign),
+            slots: 6,
+            need: Need::Orphan,
+            from: None,
+            past: Duration::ZERO,
+        };
+        mesh.waiting.clear();
+        mesh.note_waiting(lost, foreign, now);
+        assert_eq!(
+            mesh.victim(lost, foreign, false, &attach, now),
+            None,
+            "it may find another"
+        );
+        let later = now + Duration::from_secs(4);
+        assert_eq!(mesh.victim(lost, foreign, false, &attach, later), Some(child));
+        mesh.members.list[lost].load.free = 0;
+        assert_eq!(mesh.victim(lost, foreign, false, &attach, later), None);
+        mesh.members.list[lost].load.free = 6;
+        mesh.members.list[child].load.free = 1;
+        assert_eq!(
+            mesh.victim(lost, foreign, false, &attach, later),
+            None,
+            "it has a place of its own to give"
+        );
     }
 }
