@@ -1,5 +1,7 @@
 //! What is missing: what to ask for, from whom, before when; and what others asked of us and we wait for ourselves.
 
+use std::time::Duration;
+
 use crate::mesh::budget::Bucket;
 use crate::mesh::record::Key;
 use crate::units::{Seq, Time};
@@ -14,6 +16,8 @@ pub struct Want {
     /// The last ones asked; the newest first. (With three, some were asked twice that lacked it while others were never asked.)
     asked: [Option<Key>; ASKED_MAX],
     pub tries: u8,
+    /// When it was last asked for.
+    pub asked_at: Time,
     /// When to ask, or to ask the next one.
     pub due: Time,
 }
@@ -25,9 +29,10 @@ impl Want {
     }
 
     /// Notes who is asked.
-    pub fn ask(&mut self, key: Key) {
+    pub fn ask(&mut self, key: Key, now: Time) {
         self.ask_too(key);
         self.tries += 1;
+        self.asked_at = now;
     }
 
     /// Notes who is asked beside another one.
@@ -36,9 +41,10 @@ impl Want {
         self.asked[0] = Some(key);
     }
 
-    /// Who was asked last.
-    pub fn last_asked(&self) -> Option<Key> {
-        self.asked[0]
+    /// Whether what this peer says now answers the last ask: not when it had been asked before, and nobody answers in so short a time.
+    pub fn is_answer(&self, key: Key, soonest: Duration, now: Time) -> bool {
+        let is_again = self.asked[1..].contains(&Some(key));
+        self.asked[0] == Some(key) && !(is_again && now.since(self.asked_at) < soonest)
     }
 }
 
@@ -88,6 +94,7 @@ impl Repair {
                 seq,
                 asked: [None; ASKED_MAX],
                 tries: 0,
+                asked_at: Time::ZERO,
                 due,
             };
             self.wants.insert(at, want);
@@ -160,7 +167,7 @@ mod tests {
         let order: Vec<_> = repair.wants.iter().map(|want| want.seq.0).collect();
         assert_eq!(order, [3, 5, 9]);
         assert!(repair.close(Seq(5)).is_none());
-        repair.wants[0].ask(Key(7));
+        repair.wants[0].ask(Key(7), Time(1));
         assert!(repair.close(Seq(3)).unwrap().has_asked(Key(7)));
     }
 

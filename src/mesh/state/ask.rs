@@ -47,7 +47,7 @@ impl Mesh {
             if want.due <= now {
                 match self.whom_to_ask(want, now) {
                     Some(at) if bears && (want.tries > 0 || self.repair.allowance.take(1.0, now)) => {
-                        want.ask(self.members.list[at].key);
+                        want.ask(self.members.list[at].key, now);
                         let rtt = Duration::from_micros(u64::from(self.members.list[at].rtt_us));
                         let pause = self.pause(want, self.least_pause(want, rtt, now), now);
                         want.due = now + pause;
@@ -240,10 +240,12 @@ impl Mesh {
         let neighbour = &mut self.members.list[at];
         neighbour.unmet = neighbour.unmet.saturating_add(1);
         let key = neighbour.key;
+        // What comes sooner than anybody could answer is the answer to an earlier ask.
+        let soonest = Duration::from_micros(u64::from(neighbour.rtt_us)) * 3 / 4;
         let mut due = Time(u64::MAX);
         for seq in set.iter() {
             if let Ok(index) = self.repair.wants.binary_search_by_key(&seq, |want| want.seq)
-                && self.repair.wants[index].last_asked() == Some(key)
+                && self.repair.wants[index].is_answer(key, soonest, now)
             {
                 // After the first refusal another one is asked at once. Then with pauses: whoever is next may lack it for the same
                 // reason, and quick walks from one to the next lost ten times as many chunks after a crash.
@@ -304,7 +306,7 @@ mod tests {
             mesh.repair.wants.clear();
             mesh.repair.want(missing, now);
             for _ in 0..tries {
-                mesh.repair.wants[0].ask(Key(1));
+                mesh.repair.wants[0].ask(Key(1), now);
             }
             while mesh.poll_output().is_some() {}
             mesh.ask(now);
@@ -324,6 +326,30 @@ mod tests {
         assert_eq!(asked(1, long).len(), 1);
         let both = asked(1, short);
         assert!(both.len() == 2 && both[0] != both[1], "{both:?}");
+    }
+
+    #[test]
+    fn a_refusal_that_comes_too_soon_is_that_of_an_earlier_ask() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let at = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(6));
+        let now = rig.now;
+        let mesh = &mut rig.nodes[at].mesh;
+        let missing = Seq(mesh.window.newest().0 + 1);
+        let later = now + Duration::from_secs(1);
+        mesh.members.list[0].rtt_us = 40_000;
+        mesh.repair.want(missing, now);
+        let mut waits = |asked: u64, refused: u64| {
+            let (asked, refused) = (now + Duration::from_millis(asked), now + Duration::from_millis(refused));
+            mesh.repair.wants[0].ask(mesh.members.list[0].key, asked);
+            mesh.repair.wants[0].due = later;
+            mesh.on_lack(0, SeqSet::one(missing), refused);
+            mesh.repair.wants[0].due == later
+        };
+        assert!(!waits(0, 20), "it was asked once");
+        assert!(waits(50, 70), "nobody answers so soon");
+        assert!(!waits(100, 140));
     }
 
     #[test]
@@ -347,7 +373,7 @@ mod tests {
         for _ in 0..6 {
             let at = mesh.whom_to_ask(&want, now).unwrap();
             asked.push(mesh.members.list[at].peer == host);
-            want.ask(mesh.members.list[at].key);
+            want.ask(mesh.members.list[at].key, now);
         }
         assert_eq!(asked[..4], [false, true, false, true], "{asked:?}");
         assert!(asked[5]);
