@@ -20,8 +20,9 @@ pub struct StripeState {
     pub outrun: u8,
     /// Whether the last chunk came much later than usual.
     pub was_late: bool,
-    /// Whether the parent has pushed anything.
+    /// Whether the parent has pushed anything, and anything that tells when its chunks usually come.
     pub proven: bool,
+    pub is_timed: bool,
     /// Why a better place is looked for.
     pub unrest: Unrest,
     /// Last fresh chunk from the parent.
@@ -51,8 +52,9 @@ pub struct StripeState {
     /// When it had a parent again that had been without; at a host, when it last had a root at home in it.
     pub mended: Time,
 
-    /// The newest chunk there was when the first parent took us in: what is older comes as a burst.
+    /// The newest chunk there was when the first parent took us in, and the present one: what is older comes as a burst.
     pub told: Option<Seq>,
+    pub past: Seq,
     /// When a better place was last looked for.
     pub moved: Time,
     /// Somebody nearer to the host who may have a place, as the parent says; asked once connected.
@@ -98,6 +100,8 @@ pub enum Unrest {
 pub struct Candidate {
     pub key: Key,
     pub path: Path,
+    /// The newest chunk it had.
+    pub newest: Seq,
     pub until: Time,
 }
 
@@ -138,7 +142,7 @@ impl StripeState {
     /// A chunk of this stripe came from its parent.
     pub fn on_push(&mut self, seq: Seq, chunk_time: Duration, now: Time) {
         let sample = now.0 as i64 - (seq.0 * chunk_time.as_micros() as u64) as i64;
-        if self.pushed < self.since || self.offset_us == 0 {
+        if !std::mem::replace(&mut self.is_timed, true) || self.offset_us == 0 {
             self.offset_us = sample;
             self.deviation_us = 5_000;
         } else {

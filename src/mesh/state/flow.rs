@@ -9,7 +9,6 @@ use super::spend::{FEED_SHARE, LEAVING_SHARE};
 use super::{Mesh, Phase, bit};
 use crate::limits::CHUNK_PAYLOAD_MAX_BYTES;
 use crate::mesh::chunk::SignedChunk;
-use crate::mesh::member::Neighbour;
 use crate::mesh::record::Key;
 use crate::mesh::stripe::StripeState;
 use crate::mesh::timer::Timer;
@@ -226,19 +225,8 @@ impl Mesh {
         true
     }
 
-    /// Whether a child should have reported by now: it may be gone, and others may need what it is sent.
-    pub(super) fn is_quiet(&self, n: &Neighbour, now: Time) -> bool {
-        let silence = self.report_span() * 3 / 2;
-        n.fed != 0 && now.since(n.alive) > silence
-    }
-
-    fn has_quiet_child(&self, stripe: u8, now: Time) -> bool {
-        let quiet = |n: &Neighbour| n.fed & bit(stripe) != 0 && self.is_quiet(n, now);
-        self.members.feeding & bit(stripe) != 0 && self.members.list.iter().any(quiet)
-    }
-
     /// Learns from a chunk how the stripe flows, and whether a new parent has begun.
-    fn note_push(&mut self, at: usize, seq: Seq, fresh: bool, now: Time) {
+    pub(super) fn note_push(&mut self, at: usize, seq: Seq, fresh: bool, now: Time) {
         let neighbour = &mut self.members.list[at];
         neighbour.progress = neighbour.progress.max(seq);
         let key = neighbour.key;
@@ -254,7 +242,14 @@ impl Mesh {
             self.members.barren.clear(key);
         }
         let state = &mut self.stripes[usize::from(stripe)];
-        if is_parent && (fresh || state.pushed < state.since) {
+        // What we had already when the new parent sent it from the past says nothing of when its chunks come: taken for that, one lost
+        // after it was asked for a round later.
+        let is_old_copy = !fresh && seq <= state.past;
+        if is_parent && is_old_copy {
+            if state.pushed < state.since {
+                state.pushed = now;
+            }
+        } else if is_parent && (fresh || !state.is_timed) {
             // A burst brings the past: only what is new tells how the stripe flows.
             let count = u64::from(self.session.as_ref().map_or(1, |session| session.stripes));
             let is_newest = match state.expect.get() {

@@ -22,6 +22,10 @@ use crate::units::{Epoch, PeerId, Seq, Time};
 const GREETING_BYTES: usize = 1_100;
 /// Records given unasked to one that has been here before: it knows enough, and exchanges some now and then.
 const RECORDS_FOR_SPARES: usize = 2;
+/// Chunks that may be asked for at once and in a second, however few there are. (With six and one at 240 ms those below a slow one had
+/// soon used them up, and missed what they asked nobody for.)
+const REPAIRS_MIN: f64 = 25.0;
+const REPAIRS_PER_SECOND_MIN: f64 = 2.5;
 /// Share of the budget up to which a newcomer is told of others unasked.
 const GREETING_SHARE: f64 = 0.85;
 /// Chunks at the end of a show that are asked for after the farewell: more than can be under way.
@@ -243,8 +247,8 @@ impl Mesh {
         let span = config.deadline + Duration::from_secs(1);
         self.window = Window::new(span, chunk_time);
         self.repair = Repair::new(
-            per_second * config.repair_share,
-            per_second * config.repair_burst.as_secs_f64(),
+            (per_second * config.repair_share).max(REPAIRS_PER_SECOND_MIN),
+            (per_second * config.repair_burst.as_secs_f64()).max(REPAIRS_MIN),
             now,
         );
         self.bursts.clear();

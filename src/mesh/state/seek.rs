@@ -47,12 +47,6 @@ impl Mesh {
         state.candidate.is_none() && lost.is_some_and(|at| now.since(at) < self.config.patience)
     }
 
-    /// When the parent of a stripe counts as silent.
-    pub(super) fn silent_at(&self, stripe: u8) -> Time {
-        let state = &self.stripes[usize::from(stripe)];
-        state.pushed.max(state.since) + state.patience(&self.config, self.round())
-    }
-
     /// Looks for parents wherever they are needed, and for a first neighbour when there is none.
     pub(super) fn seek(&mut self, now: Time) {
         if self.phase == Phase::Left {
@@ -239,7 +233,12 @@ impl Mesh {
         self.members.list[at].feeds |= bit;
         let until = now + self.round() * 2 + self.config.attach_timeout;
         let is_lost = self.need(stripe.0, now) != Some(Need::Better);
-        self.stripes[index].candidate = Some(Candidate { key, path, until });
+        self.stripes[index].candidate = Some(Candidate {
+            key,
+            path,
+            newest,
+            until,
+        });
         self.stripes[index].told.get_or_insert(newest);
         if is_lost {
             self.promote(stripe.0, now);
@@ -260,6 +259,8 @@ impl Mesh {
         }
         state.since = now;
         state.proven = false;
+        state.is_timed = false;
+        state.past = candidate.newest;
         state.silenced = None;
         state.moved = now;
         state.unrest = Unrest::Calm;
@@ -408,6 +409,7 @@ impl Mesh {
         state.path = Some(Arc::from(own));
         // The new way may be slower than the old one: patience begins again.
         state.since = now;
+        state.is_timed = false;
         self.announce_path(stripe.0, now);
     }
 

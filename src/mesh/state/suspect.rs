@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{Mesh, Phase};
+use super::{Mesh, Phase, bit};
+use crate::mesh::member::Neighbour;
 use crate::mesh::record::Key;
 use crate::mesh::stripe::StripeState;
 use crate::mesh::timer::Timer;
@@ -82,6 +83,18 @@ impl Mesh {
             .overdue_at(state)
             .is_some_and(|at| at > now || overdue().count() <= 1);
         state.is_settled(now) && pushes
+    }
+
+    /// Whether a child should have spoken by now: it may be gone, and others may need what it is sent. Anything counts: where a chunk
+    /// was lost above us it has nothing to report. (Counting reports only, it was then sent nothing more, and never could report.)
+    pub(super) fn is_quiet(&self, n: &Neighbour, now: Time) -> bool {
+        let silence = self.report_span() * 3 / 2;
+        n.fed != 0 && now.since(n.alive.max(n.heard)) > silence
+    }
+
+    pub(super) fn has_quiet_child(&self, stripe: u8, now: Time) -> bool {
+        let quiet = |n: &Neighbour| n.fed & bit(stripe) != 0 && self.is_quiet(n, now);
+        self.members.feeding & bit(stripe) != 0 && self.members.list.iter().any(quiet)
     }
 
     /// Asks children whose report is overdue whether they are there, and takes the slots of those who are not. Says when to look
@@ -175,6 +188,24 @@ mod tests {
             rig.run(Duration::from_secs(4));
             assert_eq!(rig.nodes[at].mesh.report_span(), Duration::from_millis(millis));
         }
+    }
+
+    #[test]
+    fn a_child_that_speaks_and_has_nothing_to_report_is_not_quiet() {
+        let (mut rig, _, relay) = Rig::relayed();
+        let child = rig.listener(Config::default(), &[relay]);
+        rig.run(Duration::from_secs(6));
+        let (now, peer) = (rig.now, rig.nodes[child].peer);
+        let mesh = &mut rig.nodes[relay].mesh;
+        let at = mesh.members.find(&peer).unwrap();
+        let long = mesh.report_span() * 2;
+        let mut quiet = |alive, heard| {
+            (mesh.members.list[at].alive, mesh.members.list[at].heard) = (alive, heard);
+            mesh.is_quiet(&mesh.members.list[at], now) && mesh.has_quiet_child(0, now)
+        };
+        assert!(quiet(now - long, now - long));
+        assert!(!quiet(now - long, now));
+        assert!(!quiet(now, now));
     }
 
     #[test]

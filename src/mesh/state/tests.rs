@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::rig::Rig;
 use crate::mesh::{Config, Event, Input, OffAirReason};
-use crate::units::Time;
+use crate::units::{Seq, Time};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -312,4 +312,28 @@ fn what_was_passed_on_is_not_sent_again_to_one_who_asked_for_it_meanwhile() {
     // The second has the chunk again before the third one's request arrives.
     rig.detours.push((2, 3, Duration::from_millis(20)));
     assert_eq!(sent_for_a_lost_one(&mut rig), 1);
+}
+
+#[test]
+fn an_old_copy_from_a_new_parent_does_not_tell_when_its_chunks_come() {
+    let (mut rig, _, relay) = Rig::relayed();
+    let child = rig.listener(Config::default(), &[relay]);
+    rig.run(SECOND * 6);
+    let (now, parent) = (rig.now, rig.nodes[relay].peer);
+    let mesh = &mut rig.nodes[child].mesh;
+    let at = mesh.members.find(&parent).unwrap();
+    let (newest, chunk_time) = (mesh.window.newest(), mesh.chunk_time());
+    let usual = mesh.stripes[0].offset_us;
+    let state = &mut mesh.stripes[0];
+    (state.since, state.is_timed, state.past) = (now, false, newest);
+    // Half a second after it came first.
+    let late = now + Duration::from_millis(500);
+    mesh.note_push(at, newest, false, late);
+    let state = &mesh.stripes[0];
+    assert_eq!((state.offset_us, state.is_timed, state.pushed), (usual, false, late));
+    let next = Seq(newest.0 + 1);
+    mesh.note_push(at, next, false, late);
+    let state = &mesh.stripes[0];
+    assert_eq!(state.usual_arrival(next.0, chunk_time), late, "a live one tells it");
+    assert!(state.is_timed);
 }
