@@ -1,7 +1,6 @@
 //! Judging the parent of a stripe: silent, late, or barren.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Mesh;
 use crate::mesh::stripe::Unrest;
@@ -62,17 +61,7 @@ impl Mesh {
     /// When the parent of a stripe counts as silent.
     pub(super) fn silent_at(&self, stripe: u8) -> Time {
         let state = &self.stripes[usize::from(stripe)];
-        let last = state.pushed.max(state.since);
-        // One that has spoken since its chunk was due is there, and what it sent was lost. (Each who gave it up told all below that there
-        // was no way.)
-        let due = last + self.round() + self.config.repair_margin;
-        let parent = state
-            .parent
-            .filter(|_| state.proven)
-            .and_then(|key| self.members.by_key(key));
-        let speaks = parent.is_some_and(|at| self.members.list[at].heard > due);
-        let more = if speaks { self.round() } else { Duration::ZERO };
-        last + state.patience(&self.config, self.round()) + more
+        state.pushed.max(state.since) + state.patience(&self.config, self.round())
     }
 
     /// Asks all who have been silent whether they are there, and have room: a parent is about to be given up.
@@ -86,33 +75,5 @@ impl Mesh {
                 self.ping(at, now);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mesh::Config;
-    use crate::mesh::state::rig::Rig;
-
-    #[test]
-    fn a_parent_that_still_speaks_may_be_silent_for_a_round_more() {
-        let (mut rig, _, relay) = Rig::relayed();
-        let child = rig.listener(Config::default(), &[relay]);
-        rig.run(Duration::from_secs(6));
-        let (now, parent) = (rig.now, rig.nodes[relay].peer);
-        let mesh = &mut rig.nodes[child].mesh;
-        let at = mesh.members.find(&parent).unwrap();
-        let (round, margin) = (mesh.round(), mesh.config.repair_margin);
-        let state = &mut mesh.stripes[0];
-        assert_eq!(state.parent, Some(mesh.members.list[at].key));
-        (state.pushed, state.since) = (now, now - Duration::from_secs(5));
-        mesh.members.list[at].heard = now + round + margin;
-        let silent_at = mesh.silent_at(0);
-        // A microsecond after its chunk was due.
-        mesh.members.list[at].heard = now + round + margin + Duration::from_micros(1);
-        assert_eq!(mesh.silent_at(0), silent_at + round);
-        mesh.stripes[0].proven = false;
-        assert!(mesh.silent_at(0) <= silent_at, "one that never gave anything");
     }
 }
