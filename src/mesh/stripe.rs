@@ -20,9 +20,8 @@ pub struct StripeState {
     pub outrun: u8,
     /// Whether the last chunk came much later than usual.
     pub was_late: bool,
-    /// Whether the parent has pushed anything, and anything that tells when its chunks usually come.
+    /// Whether the parent has pushed anything.
     pub proven: bool,
-    pub is_timed: bool,
     /// Why a better place is looked for.
     pub unrest: Unrest,
     /// Last fresh chunk from the parent.
@@ -41,6 +40,8 @@ pub struct StripeState {
     pub silenced: Option<Path>,
     /// Whether some children have not been told of the present way.
     pub untold: bool,
+    /// Whether the parent has pushed anything that tells when its chunks usually come.
+    pub is_timed: bool,
     /// The parent said that it is looking for a parent itself.
     pub parent_lost_at: Option<Time>,
 
