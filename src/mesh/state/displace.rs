@@ -52,7 +52,7 @@ impl Mesh {
         };
         let children = self.members.list.iter().enumerate();
         let (victim, weakest) = children
-            .filter(|(other, n)| n.fed & bit(stripe) != 0 && *other != at)
+            .filter(|(other, n)| n.fed & bit(stripe) != 0 && *other != at && !self.is_last_giver(n, stripe))
             .map(|(other, n)| (other, rank(n)))
             .min_by_key(|(_, rank)| *rank)?;
         outranks(attach.slots, weakest)
@@ -327,5 +327,47 @@ mod tests {
             None,
             "it has a place of its own to give"
         );
+    }
+
+    #[test]
+    fn the_only_root_that_passes_a_stripe_on_stays_whoever_claims_more() {
+        let mut rig = Rig::new();
+        let few = Config {
+            host_slots: 2,
+            ..Config::default()
+        };
+        let host = rig.host(1, 1, few);
+        let roots = [0, 1].map(|_| rig.listener(Config::default(), &[host]));
+        let newcomer = rig.listener(Config::default(), &[host, roots[0]]);
+        rig.run(Duration::from_secs(4));
+        let now = rig.now + Duration::from_secs(9);
+        let peers = [roots[0], roots[1], newcomer].map(|at| rig.nodes[at].peer);
+        let mesh = &mut rig.nodes[host].mesh;
+        let [giver, other, newcomer] = peers.map(|peer| mesh.members.find(&peer).unwrap());
+        let attach = Attach {
+            epoch: mesh.epoch(),
+            stripes: 1,
+            slots: 24,
+            need: Need::Orphan,
+            from: None,
+            past: Duration::ZERO,
+        };
+        let mut victim = |used: [u8; 2], slots: [u8; 2], is_oldest: bool| {
+            for (at, used, slots) in [(giver, used[0], slots[0]), (other, used[1], slots[1])] {
+                let n = &mut mesh.members.list[at];
+                (n.fed, n.leaving, n.load.slots, n.load.free) = (1, 0, slots, slots - used);
+                n.child.as_mut().unwrap().since = now - Duration::from_secs(u64::from(at == giver && is_oldest) + 1);
+            }
+            mesh.members.list[newcomer].fed = 0;
+            mesh.victim(newcomer, 0, true, &attach, now)
+        };
+        // The weakest goes, but not this one; nor in its turn.
+        assert_eq!(victim([4, 0], [4, 10], true), Some(other));
+        assert_eq!(victim([4, 0], [20, 20], true), Some(other));
+        assert_eq!(victim([4, 3], [4, 10], true), Some(giver), "both give");
+        assert_eq!(victim([4, 3], [20, 20], true), Some(giver), "it is its turn");
+        mesh.slots = 1;
+        let giver_alone = &mesh.members.list[giver];
+        assert!(!mesh.is_last_giver(giver_alone, 0), "there is no other place");
     }
 }
