@@ -36,7 +36,7 @@ impl Mesh {
         let config = Arc::clone(&self.config);
         let mut batches: Vec<Batch> = Vec::new();
         let mut next = Time(u64::MAX);
-        let bears = self.bears(WANT_BYTES, now);
+        let bears = self.bears_small_talk(WANT_BYTES, now);
         let mut wants = std::mem::take(&mut self.repair.wants);
         wants.retain_mut(|want| {
             let useless =
@@ -193,7 +193,7 @@ impl Mesh {
         }
         // Without an answer it asks another one, a little later.
         if let Some(message) = lack.map(Message::Lack)
-            && self.bears_message(&message, now)
+            && self.bears_small_talk(message.encoded_len() + self.config.packet_overhead_bytes, now)
         {
             self.send(at, message, Delivery::Datagram, now);
         }

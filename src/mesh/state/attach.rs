@@ -86,7 +86,13 @@ impl Mesh {
                     others,
                 };
                 // Without an answer it asks another one, a little later.
-                if self.bears_message(&message, now) {
+                let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+                let bears = if attach.need == Need::Better {
+                    self.bears_small_talk(bytes, now)
+                } else {
+                    self.bears(bytes, now)
+                };
+                if bears {
                     self.send(at, message, Delivery::Reliable, now);
                 }
             }

@@ -76,7 +76,12 @@ impl Mesh {
     pub(super) fn seek_stripe(&mut self, stripe: u8, now: Time) {
         self.expire_asked(stripe, now);
         let Some(need) = self.need(stripe, now) else { return };
-        if !self.bears(ATTACH_BYTES, now) {
+        let bears = if need == Need::Better {
+            self.bears_small_talk(ATTACH_BYTES, now)
+        } else {
+            self.bears(ATTACH_BYTES, now)
+        };
+        if !bears {
             return self.timers.by(Timer::Seek, now + NO_ROOM_WAIT);
         }
         let max = if need == Need::Orphan { ASKED_MAX } else { 1 };

@@ -28,6 +28,9 @@ const WAY_SHARE: f64 = 1.06;
 const DUTY_SHARE: f64 = 1.07;
 /// Share up to which anything is said that can wait or be left out: what lies beyond is for what must be said.
 const TALK_SHARE: f64 = 1.03;
+/// The same for small talk of one who owes chunks to its children: those come first. (Arrears are paid out of what is left of the budget; with hardly a
+/// place to spare in the mesh, pings, asks and refusals took all of that, and a crowd was a second late for half a minute.)
+const OWING_TALK_SHARE: f64 = 0.97;
 
 /// What a second may hold beyond its share of a small budget, less one part in so many of it: chunks do not come evenly, and one more
 /// of them is much of it. Large ones need no grain.
@@ -89,6 +92,16 @@ impl Mesh {
     /// listen.
     pub(super) fn bears(&mut self, bytes: usize, now: Time) -> bool {
         self.slots == 0 || self.upload.bears(bytes, TALK_SHARE, now)
+    }
+
+    /// The same for what nobody's way to the host depends on, which comes after the chunks that children are owed.
+    pub(super) fn bears_small_talk(&mut self, bytes: usize, now: Time) -> bool {
+        let share = if self.arrears.is_empty() {
+            TALK_SHARE
+        } else {
+            OWING_TALK_SHARE
+        };
+        self.slots == 0 || self.upload.bears(bytes, share, now)
     }
 
     /// The same for one message.
@@ -179,6 +192,23 @@ mod tests {
             of_children(mesh.feeding_order(0, 960, now)),
             [places[0], places[2], places[1]]
         );
+    }
+
+    #[test]
+    fn who_owes_chunks_to_children_leaves_small_talk_out() {
+        let (mut rig, relay, [weak, ..]) = relay();
+        let (now, child) = (rig.now, rig.nodes[weak].peer);
+        let mesh = &mut rig.nodes[relay].mesh;
+        mesh.upload = budget::Upload::new(mesh.upload_bps, mesh.round());
+        while mesh.upload.bears(100, 1.0, now) {
+            mesh.upload.charge(100, now);
+        }
+        assert!(mesh.bears_small_talk(100, now));
+        let (at, newest) = (mesh.members.find(&child).unwrap(), mesh.window.newest());
+        mesh.owe(at, newest, now);
+        assert!(!mesh.bears_small_talk(100, now) && mesh.bears(100, now));
+        mesh.arrears.clear();
+        assert!(mesh.bears_small_talk(100, now));
     }
 
     #[test]

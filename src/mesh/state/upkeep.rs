@@ -258,7 +258,13 @@ impl Mesh {
     pub(super) fn ping(&mut self, at: usize, now: Time) {
         let (stamp, load) = (now.0 as u32, self.load_for(at, now));
         let message = Message::Ping { stamp, load };
-        if self.bears_message(&message, now) {
+        let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+        let bears = if self.members.list[at].is_spare() {
+            self.bears_small_talk(bytes, now)
+        } else {
+            self.bears(bytes, now)
+        };
+        if bears {
             let neighbour = &mut self.members.list[at];
             neighbour.pinged = now;
             neighbour.unanswered += 1;
@@ -275,7 +281,8 @@ impl Mesh {
         let message = Message::Pong { stamp, load };
         // Parents and children would take one that does not answer for gone.
         let bears = if self.members.list[at].is_spare() {
-            !self.is_pressed(HARD_PRESSED, now) && self.bears_message(&message, now)
+            let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
+            !self.is_pressed(HARD_PRESSED, now) && self.bears_small_talk(bytes, now)
         } else {
             self.bears_duty(&message, now)
         };
