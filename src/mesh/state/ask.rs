@@ -193,7 +193,7 @@ impl Mesh {
         }
         // Without an answer it asks another one, a little later.
         if let Some(message) = lack.map(Message::Lack)
-            && self.bears_small_talk(message.encoded_len() + self.config.packet_overhead_bytes, now)
+            && self.bears_small_message(&message, now)
         {
             self.send(at, message, Delivery::Datagram, now);
         }

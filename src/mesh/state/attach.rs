@@ -86,11 +86,10 @@ impl Mesh {
                     others,
                 };
                 // Without an answer it asks another one, a little later.
-                let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
                 let bears = if attach.need == Need::Better {
-                    self.bears_small_talk(bytes, now)
+                    self.bears_small_message(&message, now)
                 } else {
-                    self.bears(bytes, now)
+                    self.bears_message(&message, now)
                 };
                 if bears {
                     self.send(at, message, Delivery::Reliable, now);

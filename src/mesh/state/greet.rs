@@ -314,7 +314,7 @@ impl Mesh {
             let peer = self.members.list[at].peer;
             let records = self.members.sample(RECORDS_MAX, &peer, &mut self.rng);
             let message = Message::Peers { answer: false, records };
-            if self.bears_small_talk(message.encoded_len() + self.config.packet_overhead_bytes, now) {
+            if self.bears_small_message(&message, now) {
                 self.send(at, message, Delivery::Reliable, now);
             }
         }

@@ -181,8 +181,8 @@ impl Mesh {
     }
 
     /// Whether a child of the host is the only one that is known to pass a stripe on, and there are other places to try who comes and
-    /// claims more. (Of 1,000 with a fifth who drop all, the only honest root, of four places, went for the fifth of those, of twelve: the
-    /// stripe was away for a quarter of a minute.)
+    /// claims more. (Of 1,000 with a fifth who drop all, the only honest root, which had four places, gave way to one of those with twelve:
+    /// the stripe was away for a quarter of a minute.)
     pub(super) fn is_last_giver(&self, n: &Neighbour, stripe: u8) -> bool {
         let gives =
             |n: &Neighbour| n.fed & !n.leaving & bit(stripe) != 0 && self.is_interior(n, stripe) && links_used(n) > 0;

@@ -28,8 +28,9 @@ const WAY_SHARE: f64 = 1.06;
 const DUTY_SHARE: f64 = 1.07;
 /// Share up to which anything is said that can wait or be left out: what lies beyond is for what must be said.
 const TALK_SHARE: f64 = 1.03;
-/// The same for small talk of one who owes chunks to its children: those come first. (Arrears are paid out of what is left of the budget; with hardly a
-/// place to spare in the mesh, pings, asks and refusals took all of that, and a crowd was a second late for half a minute.)
+/// The same for small talk of one who owes chunks to its children: those come first. (Arrears are paid out of what is left of the
+/// budget; with hardly a place to spare in the mesh, pings, asks and refusals took all of that, and a crowd was a second late for half a
+/// minute.)
 const OWING_TALK_SHARE: f64 = 0.97;
 
 /// What a second may hold beyond its share of a small budget, less one part in so many of it: chunks do not come evenly, and one more
@@ -94,7 +95,12 @@ impl Mesh {
         self.slots == 0 || self.upload.bears(bytes, TALK_SHARE, now)
     }
 
-    /// The same for what nobody's way to the host depends on, which comes after the chunks that children are owed.
+    /// The same for one message.
+    pub(super) fn bears_message(&mut self, message: &Message, now: Time) -> bool {
+        self.bears(message.encoded_len() + self.config.packet_overhead_bytes, now)
+    }
+
+    /// Whether it bears what nobody's way to the host depends on: that comes after the chunks that children are owed.
     pub(super) fn bears_small_talk(&mut self, bytes: usize, now: Time) -> bool {
         let share = if self.arrears.is_empty() {
             TALK_SHARE
@@ -105,8 +111,8 @@ impl Mesh {
     }
 
     /// The same for one message.
-    pub(super) fn bears_message(&mut self, message: &Message, now: Time) -> bool {
-        self.bears(message.encoded_len() + self.config.packet_overhead_bytes, now)
+    pub(super) fn bears_small_message(&mut self, message: &Message, now: Time) -> bool {
+        self.bears_small_talk(message.encoded_len() + self.config.packet_overhead_bytes, now)
     }
 
     /// Whether it bears a message that somebody counts on.

@@ -258,11 +258,10 @@ impl Mesh {
     pub(super) fn ping(&mut self, at: usize, now: Time) {
         let (stamp, load) = (now.0 as u32, self.load_for(at, now));
         let message = Message::Ping { stamp, load };
-        let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
         let bears = if self.members.list[at].is_spare() {
-            self.bears_small_talk(bytes, now)
+            self.bears_small_message(&message, now)
         } else {
-            self.bears(bytes, now)
+            self.bears_message(&message, now)
         };
         if bears {
             let neighbour = &mut self.members.list[at];
@@ -281,8 +280,7 @@ impl Mesh {
         let message = Message::Pong { stamp, load };
         // Parents and children would take one that does not answer for gone.
         let bears = if self.members.list[at].is_spare() {
-            let bytes = message.encoded_len() + self.config.packet_overhead_bytes;
-            !self.is_pressed(HARD_PRESSED, now) && self.bears_small_talk(bytes, now)
+            !self.is_pressed(HARD_PRESSED, now) && self.bears_small_message(&message, now)
         } else {
             self.bears_duty(&message, now)
         };
