@@ -1,6 +1,7 @@
 //! The mesh: how listeners carry the stream. A sans-IO core: inputs, outputs and one next deadline; time and randomness are
 //! arguments. `Mesh` is one node's part in one channel.
 
+mod answers;
 mod barren;
 mod bootstrap;
 pub mod budget;

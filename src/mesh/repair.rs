@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::mesh::answers::Answers;
 use crate::mesh::budget::Bucket;
 use crate::mesh::record::Key;
 use crate::units::{Seq, Time};
@@ -65,6 +66,7 @@ pub struct Repair {
     pub late: [(Seq, Time); 4],
     /// How many chunks may be asked for.
     pub allowance: Bucket,
+    pub answers: Answers,
 }
 
 /// Open wants of one node: more than a window never helps.
@@ -81,6 +83,7 @@ impl Repair {
             held: Vec::new(),
             late: [(Seq(u64::MAX), Time::ZERO); 4],
             allowance: Bucket::new(per_second, burst, now),
+            answers: Answers::default(),
         }
     }
 

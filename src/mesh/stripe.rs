@@ -42,6 +42,8 @@ pub struct StripeState {
     pub untold: bool,
     /// Whether the parent has pushed anything that tells when its chunks usually come.
     pub is_timed: bool,
+    /// Chunks of the parent in a row that came after their time was over.
+    pub behind: u8,
     /// The parent said that it is looking for a parent itself.
     pub parent_lost_at: Option<Time>,
 
@@ -53,8 +55,9 @@ pub struct StripeState {
     /// When it had a parent again that had been without; at a host, when it last had a root at home in it.
     pub mended: Time,
 
-    /// The newest chunk there was when the first parent took us in, and the present one: what is older comes as a burst.
+    /// The newest chunk there was when the first parent took us in: what is older comes as a burst.
     pub told: Option<Seq>,
+    /// The same of the present parent, and then the newest that it has pushed.
     pub past: Seq,
     /// When a better place was last looked for.
     pub moved: Time,

@@ -66,6 +66,9 @@ impl Mesh {
         });
         self.repair.wants = wants;
         for Batch { at, set, within } in batches {
+            if let Some(seq) = set.iter().next() {
+                self.repair.answers.ask(self.members.list[at].key, seq, within, now);
+            }
             self.send(at, Message::Want { within, set }, Delivery::Datagram, now);
         }
         if next < Time(u64::MAX) {
@@ -134,7 +137,8 @@ impl Mesh {
             if parent == Some(n.key) && is_turn {
                 return 0;
             }
-            let slow = n.rtt_us / 20_000;
+            let late_us = self.repair.answers.lateness(n.key).as_micros() as u32;
+            let slow = (n.rtt_us + late_us) / 20_000;
             let silent = u32::from(now.since(n.heard) > self.config.repair_retry * 3) * 8;
             let unmet = u32::from(n.unmet.saturating_sub(n.met)).min(8);
             let kind = if n.is_host() {

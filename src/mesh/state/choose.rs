@@ -69,8 +69,9 @@ impl Mesh {
     }
 
     /// The lag we would have below a neighbour, in milliseconds, if what it says and what we measured holds.
-    fn promise_ms(n: &Neighbour) -> u32 {
-        u32::from(n.load.lag_ms) + u32::from(n.excess_ms) + n.one_way().as_millis() as u32
+    fn promise_ms(&self, n: &Neighbour) -> u32 {
+        let way = n.one_way() + self.repair.answers.lateness(n.key);
+        u32::from(n.load.lag_ms) + u32::from(n.excess_ms) + way.as_millis() as u32
     }
 
     /// Whether somebody who is fed should bother a neighbour at all.
@@ -83,7 +84,7 @@ impl Mesh {
         }
         let Some(lag_us) = self.lag_of(stripe) else { return true };
         let lag_ms = (lag_us.max(0) / 1_000) as u32;
-        let promise = Mesh::promise_ms(n);
+        let promise = self.promise_ms(n);
         if guest {
             return promise < lag_ms + HOME_BONUS_MS;
         }
@@ -124,7 +125,7 @@ impl Mesh {
         let class = if is_mute { class + 4 } else { class };
         let class = class + self.members.barren.times(n.key) * 8;
         let cost = if class == 0 {
-            Mesh::promise_ms(n)
+            self.promise_ms(n)
         } else {
             n.rtt_us / 1_000
         };
@@ -176,10 +177,11 @@ impl Mesh {
         else {
             return;
         };
-        let n = &mut self.members.list[at];
-        let said_ms = u32::from(n.load.lag_ms) + n.one_way().as_millis() as u32;
+        let n = &self.members.list[at];
+        let way = n.one_way() + self.repair.answers.lateness(n.key);
+        let said_ms = u32::from(n.load.lag_ms) + way.as_millis() as u32;
         let real_ms = (lag_us.max(0) / 1_000) as u32;
-        n.excess_ms = real_ms.saturating_sub(said_ms).min(5_000) as u16;
+        self.members.list[at].excess_ms = real_ms.saturating_sub(said_ms).min(5_000) as u16;
     }
 }
 

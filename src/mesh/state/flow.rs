@@ -26,6 +26,8 @@ const QUIET_SHARE: f64 = 0.9;
 const WATCH_MIN: Duration = Duration::from_millis(40);
 /// How long arrivals are waited for at most, which watch as well.
 const LAZY_MAX: Duration = Duration::from_millis(120);
+/// Chunks of a parent in a row that come after their time was over: its chunks come later than was thought.
+const BEHIND_MAX: u8 = 6;
 /// Hops that are believed.
 const HOPS_LIMIT: u8 = 64;
 
@@ -85,7 +87,8 @@ impl Mesh {
             return self.strike(at, "two chunks of one number", now);
         }
         self.totals.payload_received_bytes += chunk.payload.len() as u64;
-        let claimed = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way();
+        let late = self.repair.answers.lateness(self.members.list[at].key);
+        let claimed = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way() + late;
         let hops = pushed.hops.min(HOPS_LIMIT);
         if let Some(want) = self.repair.close(seq) {
             self.totals.repaired += 1;
@@ -229,7 +232,7 @@ impl Mesh {
     pub(super) fn note_push(&mut self, at: usize, seq: Seq, fresh: bool, now: Time) {
         let neighbour = &mut self.members.list[at];
         neighbour.progress = neighbour.progress.max(seq);
-        let key = neighbour.key;
+        let (key, rtt) = (neighbour.key, neighbour.one_way() * 2);
         let chunk_time = self.chunk_time();
         let stripe = seq.stripe(self.stripe_count()).0;
         let state = &self.stripes[usize::from(stripe)];
@@ -237,26 +240,29 @@ impl Mesh {
             self.promote(stripe, now);
         }
         let is_parent = self.stripes[usize::from(stripe)].parent == Some(key);
+        self.repair.answers.came(key, seq, rtt, is_parent, now);
         if is_parent && !self.stripes[usize::from(stripe)].proven {
             self.stripes[usize::from(stripe)].proven = true;
             self.members.barren.clear(key);
         }
+        let count = u64::from(self.stripe_count());
         let state = &mut self.stripes[usize::from(stripe)];
-        // What we had already when the new parent sent it from the past says nothing of when its chunks come: taken for that, one lost
-        // after it was asked for a round later.
-        let is_old_copy = !fresh && seq <= state.past;
-        if is_parent && is_old_copy {
-            if state.pushed < state.since {
-                state.pushed = now;
-            }
-        } else if is_parent && (fresh || !state.is_timed) {
-            // A burst brings the past: only what is new tells how the stripe flows.
-            let count = u64::from(self.session.as_ref().map_or(1, |session| session.stripes));
-            let is_newest = match state.expect.get() {
+        // A burst brings the past, and what was asked for comes after what follows it: only what is next tells how the stripe flows. A copy
+        // tells it, too. (While only what was new did, a parent that passed everything on late was never found out: each chunk was
+        // asked for, and came from others before it came from the parent.) Chunks that nobody has yet are no past.
+        let is_lie = state.is_settled(now) && state.past > self.window.newest();
+        if is_parent && (seq > state.past || is_lie) {
+            state.past = seq;
+            let is_awaited = match state.expect.get() {
                 Some(expect) => seq.0 + count >= expect,
                 None => state.told.is_none_or(|told| seq >= told),
             };
-            if is_newest {
+            state.behind = if is_awaited { 0 } else { state.behind + 1 };
+            if state.behind >= BEHIND_MAX {
+                state.is_timed = false;
+            }
+            if is_awaited || !state.is_timed {
+                state.behind = 0;
                 state.on_push(seq, chunk_time, now);
                 if let Some(best) = self.best_offset().0 {
                     self.playback.on_live(seq, chunk_time, best, now);
@@ -271,6 +277,8 @@ impl Mesh {
             } else {
                 state.pushed = now;
             }
+        } else if is_parent && (fresh || state.pushed < state.since) {
+            state.pushed = now;
         }
         if fresh {
             self.account(stripe, seq, now);

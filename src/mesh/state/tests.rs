@@ -337,3 +337,43 @@ fn an_old_copy_from_a_new_parent_does_not_tell_when_its_chunks_come() {
     assert_eq!(state.usual_arrival(next.0, chunk_time), late, "a live one tells it");
     assert!(state.is_timed);
 }
+
+#[test]
+fn a_parent_whose_chunks_come_from_others_before_it_sends_them_is_known_to_be_late() {
+    let (mut rig, _, relay) = Rig::relayed();
+    let child = rig.listener(Config::default(), &[relay]);
+    rig.run(SECOND * 6);
+    let (now, parent) = (rig.now, rig.nodes[relay].peer);
+    let mesh = &mut rig.nodes[child].mesh;
+    let at = mesh.members.find(&parent).unwrap();
+    let (newest, chunk_time) = (mesh.window.newest().0, mesh.chunk_time());
+    let usual = mesh.stripes[0].offset_us;
+    // All of them have been asked for, and are there.
+    mesh.stripes[0].expect.set(newest + 20);
+    let late = Duration::from_millis(500);
+    let mut pushes = |n: u64| {
+        let when = mesh.stripes[0].usual_arrival(newest + n, chunk_time).max(now) + late;
+        mesh.note_push(at, Seq(newest + n), false, when);
+        assert_eq!(mesh.stripes[0].pushed, when, "it is there");
+        mesh.stripes[0].offset_us
+    };
+    for n in 1..6 {
+        assert_eq!(pushes(n), usual, "they may have been lost above it");
+    }
+    let learnt = pushes(6) - usual;
+    assert!((450_000..550_000).contains(&learnt), "{learnt}");
+}
+
+#[test]
+fn a_parent_that_names_a_chunk_nobody_has_is_timed_all_the_same() {
+    let (mut rig, _, relay) = Rig::relayed();
+    let child = rig.listener(Config::default(), &[relay]);
+    rig.run(SECOND * 6);
+    let (now, parent) = (rig.now, rig.nodes[relay].peer);
+    let mesh = &mut rig.nodes[child].mesh;
+    let at = mesh.members.find(&parent).unwrap();
+    let next = Seq(mesh.window.newest().0 + 1);
+    (mesh.stripes[0].past, mesh.stripes[0].is_timed) = (Seq(u64::MAX), false);
+    mesh.note_push(at, next, true, now);
+    assert!(mesh.stripes[0].is_timed && mesh.stripes[0].past == next);
+}
