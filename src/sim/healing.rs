@@ -39,9 +39,14 @@ impl Healing {
         self.begun_at.is_some()
     }
 
+    /// Whether all should be whole by now.
+    pub fn is_over(&self, now: u64) -> bool {
+        self.begun_at.is_some_and(|begun| now >= begun + CONVERGENCE_US)
+    }
+
     /// Notes, every second, who has no way to the host.
     pub fn audit(&mut self, nodes: &[Option<Box<SimNode>>], now: u64) {
-        if self.begun_at.is_none_or(|begun| now < begun + CONVERGENCE_US) {
+        if !self.is_over(now) {
             return;
         }
         for (at, node) in listeners(nodes) {

@@ -10,6 +10,7 @@ use crate::sim::healing::Healing;
 use crate::sim::last::Last;
 use crate::sim::network::{Network, node_of};
 use crate::sim::scenario::Scenario;
+use crate::sim::story::Story;
 use crate::sim::world::SimNode;
 
 /// Audits in a row in which a loop may exist: two moves at once can close one, which its members open as the path comes round.
@@ -114,6 +115,7 @@ pub struct Watcher {
     /// Time, node, rule and what had happened before, for the first few.
     pub kept: Vec<(u64, u32, Violation, Vec<String>)>,
     last: Last,
+    story: Story,
     paranoid: bool,
     /// Chunks sent from one to another that were not asked for again; negative when asked for and not yet sent.
     sent: HashMap<(u32, u32, u64), i8, Mixing>,
@@ -141,6 +143,7 @@ impl Watcher {
             by_rule: BTreeMap::new(),
             kept: Vec::new(),
             last: Last::of(if paranoid { LAST_EVENTS } else { LAST_EVENTS_LARGE }),
+            story: Story::default(),
             paranoid,
             sent: HashMap::default(),
             attached: HashMap::default(),
@@ -159,7 +162,11 @@ impl Watcher {
         self.count += 1;
         *self.by_rule.entry(violation.rule()).or_default() += 1;
         if self.kept.len() < KEPT_MAX {
-            self.kept.push((now, node, violation, self.last.about(node)));
+            let before = match &violation {
+                Violation::MissedAfterHealing { chunk } if self.paranoid => self.story.about(node, *chunk),
+                _ => self.last.about(node),
+            };
+            self.kept.push((now, node, violation, before));
         }
     }
 
@@ -255,6 +262,13 @@ impl Watcher {
             | Message::Offer { .. }
             | Message::Hint { .. }
             | Message::Bye { .. } => {}
+        }
+    }
+
+    /// What became of a message on its way.
+    pub fn note_fate(&mut self, from: u32, to: u32, message: &Message, base: u64, now: u64, arrival: Option<u64>) {
+        if self.paranoid && self.healing.is_over(now) {
+            self.story.note(from, to, message, base, now, arrival);
         }
     }
 

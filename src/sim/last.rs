@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use crate::mesh::Message;
 
+/// How many of them are shown.
+const SHOWN: usize = 8;
+
 /// The last messages that were sent, and at most so many.
 pub struct Last {
     sent: VecDeque<Sent>,
@@ -39,6 +42,9 @@ impl Last {
     /// Those that a node sent or was sent, in words.
     pub fn about(&self, node: u32) -> Vec<String> {
         let about = self.sent.iter().filter(|sent| sent.from == node || sent.to == node);
+        // The newest of them.
+        let about: Vec<&Sent> = about.collect();
+        let about = about.iter().skip(about.len().saturating_sub(SHOWN));
         let words = about.map(|Sent { at, from, to }| {
             let (seconds, what) = ((at >> 8) as f64 / 1e6, NAMES[*at as usize & 0xff]);
             format!("{seconds:.3} s  {from} -> {to}  {what}")

@@ -12,6 +12,7 @@ pub mod network;
 mod plan;
 pub mod report;
 pub mod scenario;
+mod story;
 pub mod svg;
 mod swarm;
 pub mod wheel;

@@ -430,7 +430,7 @@ fn details(world: &World) -> Vec<String> {
             *at as f64 / 1e6
         ));
         if lines.len() < 60 {
-            lines.extend(last.iter().rev().take(8).rev().map(|event| format!("    {event}")));
+            lines.extend(last.iter().map(|event| format!("    {event}")));
         }
     }
     lines

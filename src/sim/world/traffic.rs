@@ -128,7 +128,10 @@ impl World {
         }
         let now = if late { self.now + SLOW_US } else { self.now };
         let one_way = self.network.latency_us(from, to) as u64;
-        match self.network.transmit(from, to, bytes, delivery, now, &mut self.rng) {
+        let arrival = self.network.transmit(from, to, bytes, delivery, now, &mut self.rng);
+        let base = self.epochs.last().copied().unwrap_or(0);
+        self.watcher.note_fate(from, to, &message, base, self.now, arrival);
+        match arrival {
             Some(arrival) => {
                 // Whatever arrives behind a gap is acknowledged at once, which shows the gap. (An ordered message that overtook the one
                 // before it told children first of their new way to the host, and then that there was none.)
