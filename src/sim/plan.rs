@@ -15,8 +15,10 @@ pub fn is_possible(nodes: &[Option<Box<SimNode>>], network: &Network, stripes: u
         node.map_or(0, |node| node.mesh.sizes().slots)
     };
     let living: Vec<usize> = nodes_of(nodes).filter(|at| *at != 0).collect();
-    // Whoever reaches nobody is known to nobody.
-    let is_lost = |at: &usize| !nodes_of(nodes).any(|other| other != *at && network.can_dial(*at as u32, other as u32));
+    // Whoever reaches nobody that a directory names is known to nobody.
+    let is_named = |at: usize| at == 0 || network.sites[at].budget_bps > 0;
+    let reaches = |at: usize, other: usize| other != at && network.can_dial(at as u32, other as u32);
+    let is_lost = |at: &usize| !nodes_of(nodes).any(|other| is_named(other) && reaches(*at, other));
     if living.iter().any(is_lost) {
         return false;
     }
