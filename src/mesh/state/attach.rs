@@ -165,8 +165,8 @@ impl Mesh {
         // One who could pass the stripe on and finds nobody else comes first even then, or trees full of others stay as they are. So does
         // one whom nobody can dial, for others can go where it cannot, and one that has been turned away again and again.
         let neighbour = &self.members.list[at];
-        let comes_first = interior || neighbour.is_hidden() || self.waits_long(neighbour.key, stripe, now);
-        if is_pressed && !(comes_first && attach.need == Need::Orphan) {
+        let is_first = attach.need == Need::Orphan && (interior || neighbour.is_hidden());
+        if is_pressed && !is_first && !self.waits_long(neighbour.key, stripe, now) {
             return Err(Reason::Full);
         }
         let victim = self.victim(at, stripe, interior, attach, now);

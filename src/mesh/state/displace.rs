@@ -38,6 +38,7 @@ impl Mesh {
         let other = || {
             self.child_for_hidden(at, stripe, attach, now)
                 .or_else(|| self.child_for_roomy(at, stripe, attach, now))
+                .or_else(|| self.child_for_desperate(at, stripe, attach, now))
         };
         if !home {
             return other();
@@ -96,6 +97,26 @@ impl Mesh {
                 other != *child && other != at && goes.is_some_and(|stripe| self.hides_room(near, stripe, now))
             };
             n.leaving == 0 && !n.is_hidden() && list.iter().enumerate().any(has_room)
+        };
+        let children = list.iter().enumerate().filter(could_go);
+        children.min_by_key(|(_, n)| n.slots()).map(|(child, _)| child)
+    }
+
+    /// A child that has somewhere else to go, for one who has been turned away for long and may reach nobody else. The weakest, for it
+    /// takes the fewest along. (Of three one lacked a stripe for ever, whose only neighbour fed another one that the host had a place
+    /// for.)
+    fn child_for_desperate(&self, at: usize, stripe: u8, attach: &Attach, now: Time) -> Option<usize> {
+        let list = &self.members.list;
+        let waits = attach.need != Need::Better && self.waits_long(list[at].key, stripe, now);
+        if self.is_source || !waits || now.since(self.redirected) < REDIRECT_PAUSE {
+            return None;
+        }
+        let could_go = |(child, n): &(usize, &Neighbour)| {
+            let goes = self.goes_from(n, stripe).map_or(0, bit);
+            let has_room = |(other, near): (usize, &Neighbour)| {
+                other != *child && other != at && near.load.free > 0 && near.load.fed & goes != 0 && !near.is_mute(now)
+            };
+            *child != at && n.leaving == 0 && list.iter().enumerate().any(has_room)
         };
         let children = list.iter().enumerate().filter(could_go);
         children.min_by_key(|(_, n)| n.slots()).map(|(child, _)| child)
@@ -297,6 +318,7 @@ mod tests {
         let mesh = &mut rig.nodes[relay].mesh;
         let foreign = 1 - mesh.home();
         let [child, lost] = peers.map(|peer| mesh.members.find(&peer).unwrap());
+        mesh.members.list.iter_mut().for_each(|n| n.load.free = 0);
         for (at, fed, free) in [(child, bit(foreign), 0), (lost, 0, 6)] {
             let n = &mut mesh.members.list[at];
             (n.fed, n.leaving, n.load.free) = (fed, 0, free);
@@ -327,6 +349,46 @@ mod tests {
             None,
             "it has a place of its own to give"
         );
+    }
+
+    #[test]
+    fn a_child_that_has_somewhere_else_to_go_makes_room_for_one_who_finds_nobody() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 2, Config::default());
+        let relay = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(3));
+        let others = [(); 2].map(|()| rig.listener(Config::default(), &[relay]));
+        rig.run(Duration::from_secs(6));
+        let (now, peers) = (rig.now, others.map(|at| rig.nodes[at].peer));
+        let host = rig.nodes[host].peer;
+        let mesh = &mut rig.nodes[relay].mesh;
+        let foreign = 1 - mesh.home();
+        let [child, lost] = peers.map(|peer| mesh.members.find(&peer).unwrap());
+        let host = mesh.members.find(&host).unwrap();
+        for (at, fed, free) in [(child, bit(foreign), 2), (lost, 0, 0)] {
+            let n = &mut mesh.members.list[at];
+            (n.fed, n.leaving, n.load.free) = (fed, 0, free);
+        }
+        let mut attach = Attach {
+            epoch: mesh.epoch(),
+            stripes: bit(foreign),
+            slots: 0,
+            need: Need::Newcomer,
+            from: None,
+            past: Duration::ZERO,
+        };
+        mesh.waiting.clear();
+        mesh.note_waiting(lost, foreign, now);
+        let later = now + Duration::from_secs(4);
+        let mut victim = |free, attach: &Attach, when| {
+            (mesh.members.list[host].load.free, mesh.members.list[host].load.fed) = (free, 3);
+            mesh.victim(lost, foreign, false, attach, when)
+        };
+        assert_eq!(victim(1, &attach, now), None, "it may find another");
+        assert_eq!(victim(0, &attach, later), None, "the child may have nowhere to go");
+        assert_eq!(victim(1, &attach, later), Some(child));
+        attach.need = Need::Better;
+        assert_eq!(victim(1, &attach, later), None);
     }
 
     #[test]
