@@ -82,7 +82,7 @@ impl Answers {
             self.late.len() - 1
         });
         self.late[at].ms.rotate_right(1);
-        self.late[at].ms[0] = late.as_millis() as u16;
+        self.late[at].ms[0] = u16::try_from(late.as_millis()).unwrap_or(u16::MAX);
     }
 
     /// By how much somebody passes chunks on late, as far as its last answers show.
