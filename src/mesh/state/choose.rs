@@ -70,8 +70,12 @@ impl Mesh {
 
     /// The lag we would have below a neighbour, in milliseconds, if what it says and what we measured holds.
     fn promise_ms(&self, n: &Neighbour) -> u32 {
-        let way = n.one_way() + self.repair.answers.lateness(n.key);
-        u32::from(n.load.lag_ms) + u32::from(n.excess_ms) + way.as_millis() as u32
+        u32::from(n.load.lag_ms) + u32::from(n.excess_ms) + self.way_of(n).as_millis() as u32
+    }
+
+    /// How long a chunk takes from a neighbour to here, with what it waits there unknown to it.
+    pub(super) fn way_of(&self, n: &Neighbour) -> Duration {
+        n.one_way() + self.repair.answers.lateness(n.key)
     }
 
     /// Whether somebody who is fed should bother a neighbour at all.
@@ -178,8 +182,7 @@ impl Mesh {
             return;
         };
         let n = &self.members.list[at];
-        let way = n.one_way() + self.repair.answers.lateness(n.key);
-        let said_ms = u32::from(n.load.lag_ms) + way.as_millis() as u32;
+        let said_ms = u32::from(n.load.lag_ms) + self.way_of(n).as_millis() as u32;
         let real_ms = (lag_us.max(0) / 1_000) as u32;
         self.members.list[at].excess_ms = real_ms.saturating_sub(said_ms).min(5_000) as u16;
     }

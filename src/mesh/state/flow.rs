@@ -87,8 +87,7 @@ impl Mesh {
             return self.strike(at, "two chunks of one number", now);
         }
         self.totals.payload_received_bytes += chunk.payload.len() as u64;
-        let late = self.repair.answers.lateness(self.members.list[at].key);
-        let claimed = pushed.age.min(Duration::from_secs(60)) + self.members.list[at].one_way() + late;
+        let claimed = pushed.age.min(Duration::from_secs(60)) + self.way_of(&self.members.list[at]);
         let hops = pushed.hops.min(HOPS_LIMIT);
         if let Some(want) = self.repair.close(seq) {
             self.totals.repaired += 1;

@@ -314,14 +314,21 @@ fn what_was_passed_on_is_not_sent_again_to_one_who_asked_for_it_meanwhile() {
     assert_eq!(sent_for_a_lost_one(&mut rig), 1);
 }
 
-#[test]
-fn an_old_copy_from_a_new_parent_does_not_tell_when_its_chunks_come() {
+/// A listener that a relay feeds, and the relay's place among its neighbours.
+fn fed_by_a_relay() -> (Rig, usize, usize) {
     let (mut rig, _, relay) = Rig::relayed();
     let child = rig.listener(Config::default(), &[relay]);
     rig.run(SECOND * 6);
-    let (now, parent) = (rig.now, rig.nodes[relay].peer);
+    let parent = rig.nodes[relay].peer;
+    let at = rig.nodes[child].mesh.members.find(&parent).unwrap();
+    (rig, child, at)
+}
+
+#[test]
+fn an_old_copy_from_a_new_parent_does_not_tell_when_its_chunks_come() {
+    let (mut rig, child, at) = fed_by_a_relay();
+    let now = rig.now;
     let mesh = &mut rig.nodes[child].mesh;
-    let at = mesh.members.find(&parent).unwrap();
     let (newest, chunk_time) = (mesh.window.newest(), mesh.chunk_time());
     let usual = mesh.stripes[0].offset_us;
     let state = &mut mesh.stripes[0];
@@ -340,12 +347,9 @@ fn an_old_copy_from_a_new_parent_does_not_tell_when_its_chunks_come() {
 
 #[test]
 fn a_parent_whose_chunks_come_from_others_before_it_sends_them_is_known_to_be_late() {
-    let (mut rig, _, relay) = Rig::relayed();
-    let child = rig.listener(Config::default(), &[relay]);
-    rig.run(SECOND * 6);
-    let (now, parent) = (rig.now, rig.nodes[relay].peer);
+    let (mut rig, child, at) = fed_by_a_relay();
+    let now = rig.now;
     let mesh = &mut rig.nodes[child].mesh;
-    let at = mesh.members.find(&parent).unwrap();
     let (newest, chunk_time) = (mesh.window.newest().0, mesh.chunk_time());
     let usual = mesh.stripes[0].offset_us;
     // All of them have been asked for, and are there.
@@ -366,12 +370,9 @@ fn a_parent_whose_chunks_come_from_others_before_it_sends_them_is_known_to_be_la
 
 #[test]
 fn a_parent_that_names_a_chunk_nobody_has_is_timed_all_the_same() {
-    let (mut rig, _, relay) = Rig::relayed();
-    let child = rig.listener(Config::default(), &[relay]);
-    rig.run(SECOND * 6);
-    let (now, parent) = (rig.now, rig.nodes[relay].peer);
+    let (mut rig, child, at) = fed_by_a_relay();
+    let now = rig.now;
     let mesh = &mut rig.nodes[child].mesh;
-    let at = mesh.members.find(&parent).unwrap();
     let next = Seq(mesh.window.newest().0 + 1);
     (mesh.stripes[0].past, mesh.stripes[0].is_timed) = (Seq(u64::MAX), false);
     mesh.note_push(at, next, true, now);
