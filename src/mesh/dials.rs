@@ -32,10 +32,20 @@ struct Dial {
 pub struct Dials(Vec<Dial>);
 
 impl Dials {
+    /// Forgets those that are long over.
+    pub fn forget_all(&mut self, now: Time) {
+        self.0.retain(|dial| !dial.is_past(now));
+    }
+
+    /// Forgets one that is. (As long as this was done only when another one began, those who knew nobody else never dialled one again that
+    /// had been silent once.)
+    pub fn forget(&mut self, peer: &PeerId, now: Time) {
+        self.0.retain(|dial| dial.peer != Some(*peer) || !dial.is_past(now));
+    }
+
     /// Notes a dial; false when one for the same peer or address is under way or only just over, or too many are.
     pub fn start(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr], now: Time) -> bool {
-        self.0
-            .retain(|dial| now.since(dial.since) < if dial.over { AGAIN } else { TIMEOUT });
+        self.forget_all(now);
         let twice = self.0.iter().any(|dial| dial.is_about(peer, addrs));
         if twice || self.eager(now) >= EAGER_MAX || self.0.len() >= KEPT_MAX || addrs.is_empty() {
             return false;
@@ -93,6 +103,10 @@ impl Dials {
 }
 
 impl Dial {
+    fn is_past(&self, now: Time) -> bool {
+        now.since(self.since) >= if self.over { AGAIN } else { TIMEOUT }
+    }
+
     fn is_about(&self, peer: Option<PeerId>, addrs: &[SocketAddr]) -> bool {
         peer.is_some() && self.peer == peer || self.addrs.iter().any(|addr| addrs.contains(addr))
     }
@@ -139,6 +153,19 @@ mod tests {
         let later = Time(0) + AGAIN * 3;
         assert!(dial(&mut dials, 1, later) && !dial(&mut dials, 2, later));
         assert!(dial(&mut dials, 2, Time(0) + TIMEOUT));
+    }
+
+    #[test]
+    fn a_silent_one_is_not_under_way_for_ever() {
+        let mut dials = Dials::default();
+        let silent = PeerId([1; 32]);
+        assert!(dial(&mut dials, 1, Time(0)));
+        dials.fail(Some(silent), &[], Time(0) + EAGER_FOR * 2);
+        dials.forget(&silent, Time(0) + TIMEOUT / 2);
+        dials.forget(&PeerId([2; 32]), Time(0) + TIMEOUT);
+        assert!(dials.is_under_way(&silent));
+        dials.forget(&silent, Time(0) + TIMEOUT);
+        assert!(!dials.is_under_way(&silent));
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl Mesh {
 
     pub(super) fn dial(&mut self, record: &Arc<PeerRecord>, now: Time) -> bool {
         let peer = record.peer;
+        self.members.dials.forget(&peer, now);
         if peer == self.me
             || self.members.barren.is_shunned(Key::of(&peer), now)
             || self.members.is_near(&peer)
@@ -90,6 +91,9 @@ impl Mesh {
             .iter()
             .find(home)
             .or_else(|| found.iter().find(|_| need != Need::Better));
+        if found.is_empty() {
+            self.members.dials.forget_all(now);
+        }
         if let Some(record) = pick.cloned() {
             self.dial(&record, now);
         } else if need != Need::Better
@@ -154,6 +158,20 @@ mod tests {
             neighbour.unanswered = 2;
         }
         assert_eq!(begun(mesh, 100, now + second * 2), 2 * DIALS_AT_ONCE);
+    }
+
+    #[test]
+    fn the_only_one_known_is_dialled_again_after_it_was_silent() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let at = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(3));
+        let now = rig.now;
+        let mesh = &mut rig.nodes[at].mesh;
+        assert!(mesh.dial(&record(1), now));
+        mesh.on_dial_failed(Some(record(1).peer), &[], now + Duration::from_secs(5));
+        assert!(!mesh.dial(&record(1), now + Duration::from_secs(7)));
+        assert!(mesh.dial(&record(1), now + Duration::from_secs(9)));
     }
 
     #[test]
