@@ -135,6 +135,20 @@ mod tests {
     }
 
     #[test]
+    fn who_has_nobody_tries_new_addresses_at_once() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 4, Config::default());
+        let lonely = rig.listener(Config::default(), &[]);
+        rig.run(SECOND * 9);
+        let nowhere = std::net::SocketAddr::from(([198, 51, 100, 1], 1));
+        rig.input(lonely, Input::AddAddrs { addrs: vec![nowhere] });
+        rig.run(SECOND / 10);
+        let (dialled, addrs) = (rig.dialled, vec![rig.nodes[host].addr]);
+        rig.input(lonely, Input::AddAddrs { addrs });
+        assert!(rig.dialled > dialled);
+    }
+
+    #[test]
     fn who_is_fed_again_tells_those_who_starve() {
         let mut rig = island();
         rig.run(SECOND * 15);

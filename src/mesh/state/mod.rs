@@ -261,6 +261,10 @@ impl Mesh {
             Input::DialFailed { peer, addrs } => self.on_dial_failed(peer, &addrs, now),
             Input::AddAddrs { addrs } => {
                 self.members.add_bootstrap(&addrs);
+                // Who has nobody has waited for just these.
+                if self.is_alone(now) {
+                    self.dial_again = now;
+                }
                 self.seek(now);
             }
             Input::OwnAddrs { addrs } => {
