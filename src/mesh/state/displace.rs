@@ -136,14 +136,17 @@ impl Mesh {
     /// A child of the host that passes nothing on at all: where nobody is left whose own stripe this is, a guest who can feed others
     /// takes its place. (After a crash three leaves held the host's places for five seconds while forty waited behind them.) So does who
     /// has been turned away for long: the leaf may have others to go to, and else they take turns. (Of seven whom hardly anybody can
-    /// dial, two lacked a stripe for ever.)
+    /// dial, two lacked a stripe for ever.) Or it takes the place of a weaker one that is a guest there, too. (Of ten, none of whom was at
+    /// home in a stripe, eight lacked it for ever, with all the places that were left, below one whom two weak ones kept from the host.)
     fn leaf_at_host(&self, at: usize, stripe: u8, attach: &Attach, now: Time) -> Option<usize> {
         let key = self.members.list[at].key;
-        let is_desperate = || now.since(self.redirected) > REDIRECT_PAUSE && self.waits_long(key, stripe, now);
-        let wanted = self.is_source && attach.need != Need::Better && (attach.slots > 0 || is_desperate());
+        let is_desperate = now.since(self.redirected) > REDIRECT_PAUSE && self.waits_long(key, stripe, now);
+        let wanted = self.is_source && attach.need != Need::Better && (attach.slots > 0 || is_desperate);
+        let is_weaker = |n: &Neighbour| !self.is_interior(n, stripe) && outranks(attach.slots, n.slots());
+        let could_go = |n: &Neighbour| n.slots() == 0 || is_desperate && is_weaker(n);
         let leaves = self.members.list.iter().enumerate();
-        let leaves = leaves.filter(|(_, n)| wanted && n.fed & !n.leaving & bit(stripe) != 0 && n.slots() == 0);
-        let oldest = leaves.min_by_key(|(_, n)| n.child.as_ref().map(|child| child.since));
+        let leaves = leaves.filter(|(_, n)| wanted && n.fed & !n.leaving & bit(stripe) != 0 && could_go(n));
+        let oldest = leaves.min_by_key(|(_, n)| (n.slots(), n.child.as_ref().map(|child| child.since)));
         oldest.map(|(leaf, _)| leaf)
     }
 
@@ -224,6 +227,18 @@ mod tests {
     use crate::mesh::state::rig::Rig;
     use std::sync::Arc;
 
+    /// A request of one who lost its parent in these stripes.
+    fn attach(mesh: &Mesh, stripes: u16, slots: u8) -> Attach {
+        Attach {
+            epoch: mesh.epoch(),
+            stripes,
+            slots,
+            need: Need::Orphan,
+            from: None,
+            past: Duration::ZERO,
+        }
+    }
+
     #[test]
     fn a_child_that_can_be_dialled_makes_room_for_one_that_cannot() {
         let mut rig = Rig::new();
@@ -241,14 +256,7 @@ mod tests {
         let mesh = &mut rig.nodes[relay].mesh;
         let [weak, strong, lost] = peers.map(|peer| mesh.members.find(&peer).unwrap());
         mesh.members.list[lost].fed = 0;
-        let attach = Attach {
-            epoch: mesh.epoch(),
-            stripes: 1,
-            slots: 0,
-            need: Need::Orphan,
-            from: None,
-            past: Duration::ZERO,
-        };
+        let attach = attach(mesh, 1, 0);
         let hide = |mesh: &mut Mesh, at: usize| {
             let record = mesh.members.list[at].record.as_mut().unwrap();
             Arc::make_mut(record).addrs.clear();
@@ -293,14 +301,7 @@ mod tests {
         }
         let has_room = &mut mesh.members.list[strong];
         (has_room.load.free, has_room.load.fed, has_room.heard) = (3, 3, now);
-        let attach = Attach {
-            epoch: mesh.epoch(),
-            stripes: bit(foreign),
-            slots: 0,
-            need: Need::Orphan,
-            from: None,
-            past: Duration::ZERO,
-        };
+        let attach = attach(mesh, bit(foreign), 0);
         assert_eq!(mesh.victim(lost, foreign, false, &attach, now), Some(weak));
         mesh.redirect(weak, foreign, Some(lost), now);
         assert_eq!(mesh.members.list[weak].leaving, bit(foreign));
@@ -323,14 +324,7 @@ mod tests {
             let n = &mut mesh.members.list[at];
             (n.fed, n.leaving, n.load.free) = (fed, 0, free);
         }
-        let attach = Attach {
-            epoch: mesh.epoch(),
-            stripes: bit(foreign),
-            slots: 6,
-            need: Need::Orphan,
-            from: None,
-            past: Duration::ZERO,
-        };
+        let attach = attach(mesh, bit(foreign), 6);
         mesh.waiting.clear();
         mesh.note_waiting(lost, foreign, now);
         assert_eq!(
@@ -369,14 +363,8 @@ mod tests {
             let n = &mut mesh.members.list[at];
             (n.fed, n.leaving, n.load.free) = (fed, 0, free);
         }
-        let mut attach = Attach {
-            epoch: mesh.epoch(),
-            stripes: bit(foreign),
-            slots: 0,
-            need: Need::Newcomer,
-            from: None,
-            past: Duration::ZERO,
-        };
+        let mut attach = attach(mesh, bit(foreign), 0);
+        attach.need = Need::Newcomer;
         mesh.waiting.clear();
         mesh.note_waiting(lost, foreign, now);
         let later = now + Duration::from_secs(4);
@@ -389,6 +377,35 @@ mod tests {
         assert_eq!(victim(1, &attach, later), Some(child));
         attach.need = Need::Better;
         assert_eq!(victim(1, &attach, later), None);
+    }
+
+    #[test]
+    fn at_the_host_a_weak_guest_makes_room_for_a_strong_one_who_finds_nobody() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 4, Config::default());
+        let others = [(); 2].map(|()| rig.listener(Config::default(), &[host]));
+        rig.run(Duration::from_secs(6));
+        let (now, peers) = (rig.now, others.map(|at| rig.nodes[at].peer));
+        let mesh = &mut rig.nodes[host].mesh;
+        let [child, lost] = peers.map(|peer| mesh.members.find(&peer).unwrap());
+        let guests = |stripe: &u8| mesh.members.list.iter().all(|n| n.key.home(4) != *stripe);
+        let stripe = (0..4).find(guests).unwrap();
+        for n in &mut mesh.members.list {
+            (n.fed, n.leaving) = (0, 0);
+        }
+        mesh.members.list[child].fed = bit(stripe);
+        let attach = attach(mesh, bit(stripe), 11);
+        mesh.waiting.clear();
+        mesh.note_waiting(lost, stripe, now);
+        let later = now + Duration::from_secs(4);
+        let mut victim = |slots: u8, when| {
+            let n = &mut mesh.members.list[child];
+            (n.load.slots, n.load.free) = (slots, 0);
+            mesh.victim(lost, stripe, false, &attach, when)
+        };
+        assert_eq!(victim(4, now), None, "it may find another");
+        assert_eq!(victim(4, later), Some(child));
+        assert_eq!(victim(6, later), None, "hardly weaker");
     }
 
     #[test]
@@ -406,14 +423,7 @@ mod tests {
         let peers = [roots[0], roots[1], newcomer].map(|at| rig.nodes[at].peer);
         let mesh = &mut rig.nodes[host].mesh;
         let [giver, other, newcomer] = peers.map(|peer| mesh.members.find(&peer).unwrap());
-        let attach = Attach {
-            epoch: mesh.epoch(),
-            stripes: 1,
-            slots: 24,
-            need: Need::Orphan,
-            from: None,
-            past: Duration::ZERO,
-        };
+        let attach = attach(mesh, 1, 24);
         let mut victim = |used: [u8; 2], slots: [u8; 2], is_oldest: bool| {
             for (at, used, slots) in [(giver, used[0], slots[0]), (other, used[1], slots[1])] {
                 let n = &mut mesh.members.list[at];
