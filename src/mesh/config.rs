@@ -118,7 +118,7 @@ impl Default for Config {
             shuffle_every: Duration::from_secs(30),
             status_every: Duration::from_millis(500),
             report_every: Duration::from_millis(1_300),
-            ping_every: Duration::from_secs(7),
+            ping_every: Duration::from_secs(9),
             repair_margin: Duration::from_millis(40),
             repair_retry: Duration::from_millis(250),
             repair_hold: Duration::from_millis(200),

@@ -11,10 +11,10 @@ use crate::net::congestion::Trickle;
 use crate::net::framing::FRAME_MAX_BYTES;
 
 /// Silence after which a connection is given up; mesh-level liveness is much faster.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(11);
-/// The mesh itself pings its idle neighbours every seven seconds; this is for a connection whose ping and the next were lost,
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(13);
+/// The mesh itself pings its idle neighbours every nine seconds; this is for a connection whose ping and the next were lost,
 /// with time for two repetitions within [`IDLE_TIMEOUT`]. Short enough for the mappings of home routers (30 s and more).
-const KEEP_ALIVE: Duration = Duration::from_millis(7_500);
+const KEEP_ALIVE: Duration = Duration::from_millis(9_500);
 /// The same for connections that are opened to ask: nothing else keeps them alive.
 const ASKING_KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// A handshake that takes longer is given up.

@@ -29,7 +29,7 @@ use crate::sim::wheel::Wheel;
 use crate::units::{ChannelId, Codec, Epoch, PeerId, Time};
 
 /// QUIC gives a silent connection up after this long.
-const IDLE_TIMEOUT_US: u64 = 11_000_000;
+const IDLE_TIMEOUT_US: u64 = 13_000_000;
 /// When a dial that nobody answers is given up.
 const DIAL_TIMEOUT_US: u64 = 2_000_000;
 /// Who hears nothing is given fresh addresses after this long, again and again, as a directory or the DHT would.

@@ -16,7 +16,7 @@ const SHALLOW: usize = 5;
 const ASK_AGAIN: Duration = Duration::from_millis(450);
 
 impl Mesh {
-    /// Asks those at home in stripes that had no parent a moment ago how they stand: what they said may be seven seconds old. (Six
+    /// Asks those at home in stripes that had no parent a moment ago how they stand: what they said may be nine seconds old. (Six
     /// seconds after 70 % of 3,000 had gone 6 % hung deeper than nine, and 16 % without this.)
     pub(super) fn mend(&mut self, now: Time) {
         for stripe in 0..self.stripe_count() {
