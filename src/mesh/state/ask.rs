@@ -1,10 +1,9 @@
-//! Repair, both ways: asking neighbours for what is missing, and answering those who ask.
+//! Repair: asking neighbours for what is missing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::spend::REPAIR_SHARE;
-use super::{Mesh, Phase, bit};
+use super::{Mesh, bit};
 use crate::mesh::Delivery;
 use crate::mesh::member::Neighbour;
 use crate::mesh::repair::Want;
@@ -21,11 +20,6 @@ const SLACK: Duration = Duration::from_millis(5);
 const HASTY_TRIES: u8 = 4;
 /// What asking takes.
 const WANT_BYTES: usize = 100;
-/// Share of the budget up to which a child is sent what it asks for: it may ask others, and what its links take is in the budget
-/// already. (With [`REPAIR_SHARE`] some sent 53 bytes too many in a second.)
-const CHILD_REPAIR_SHARE: f64 = 0.96;
-/// Chunks beyond the newest that a neighbour may be ahead of us; what lies further is not held for anybody.
-const HOLD_AHEAD: u64 = 64;
 
 impl Mesh {
     /// Asks for every chunk whose time has come, each of one neighbour, or of two where time is short.
@@ -39,9 +33,10 @@ impl Mesh {
         let bears = self.bears_small_talk(WANT_BYTES, now);
         let mut wants = std::mem::take(&mut self.repair.wants);
         wants.retain_mut(|want| {
-            let useless =
-                self.window.has(want.seq) || self.window.is_past(want.seq) || self.time_left(want.seq, now).is_zero();
-            if useless || (want.tries >= config.repair_tries && want.due <= now) {
+            // An ask stands until it is over: what is too old for us may turn out to be younger than was thought, and would be asked for
+            // twice.
+            let is_over = want.tries >= config.repair_tries || self.time_left(want.seq, now).is_zero();
+            if self.window.has(want.seq) || self.window.is_past(want.seq) || is_over && want.due <= now {
                 return false;
             }
             if want.due <= now {
@@ -124,6 +119,8 @@ impl Mesh {
     fn whom_to_ask(&mut self, want: &Want, now: Time) -> Option<usize> {
         let stripe = want.seq.stripe(self.stripe_count()).0;
         let (parent, count) = (self.stripes[usize::from(stripe)].parent, self.stripe_count());
+        // What is asked for before it usually comes is on its way from there.
+        let is_awaited = now < self.stripes[usize::from(stripe)].usual_arrival(want.seq.0, self.chunk_time());
         let asks_parent = want.tries == 0 && self.playback.has_begun() && self.seems_fed(stripe, now);
         let rank = |n: &Neighbour| -> u32 {
             // What was lost on its way from the host to a root may be missing everywhere below: then only the host has it. It is
@@ -158,7 +155,13 @@ impl Mesh {
             let barren = u32::from(self.members.barren.times(n.key)) * 4;
             barren + kind + poor + slow + silent + unmet + own + again
         };
-        let can = |n: &Neighbour| n.record.is_some() && n.slots() > 0 && n.fed & bit(stripe) == 0 && !n.is_mute(now);
+        let can = |n: &Neighbour| {
+            n.record.is_some()
+                && n.slots() > 0
+                && n.fed & bit(stripe) == 0
+                && !n.is_mute(now)
+                && !(is_awaited && parent == Some(n.key))
+        };
         let start = self.rng.below(4) as u32;
         self.members
             .list
@@ -178,66 +181,6 @@ impl Mesh {
         let other = (is_last && self.seems_fed(stripe, now)).then(|| self.whom_to_ask(want, now))??;
         let n = &self.members.list[other];
         (!n.is_host() && !want.has_asked(n.key)).then_some(other)
-    }
-
-    pub(super) fn on_want(&mut self, at: usize, set: SeqSet, within: Duration, now: Time) {
-        // After the host's farewell the last chunks are still asked for.
-        if self.phase == Phase::Left || self.session.is_none() {
-            return;
-        }
-        let mut lack: Option<SeqSet> = None;
-        for seq in set.iter() {
-            let served = self.serve(at, seq, within, now);
-            if !served {
-                match &mut lack {
-                    None => lack = Some(SeqSet::one(seq)),
-                    Some(lack) => _ = lack.add(seq),
-                }
-            }
-        }
-        // Without an answer it asks another one, a little later.
-        if let Some(message) = lack.map(Message::Lack)
-            && self.bears_small_message(&message, now)
-        {
-            self.send(at, message, Delivery::Datagram, now);
-        }
-    }
-
-    /// Gives an asker a chunk, or will when it comes; false when it had better ask somebody else.
-    fn serve(&mut self, at: usize, seq: Seq, within: Duration, now: Time) -> bool {
-        let stripe = seq.stripe(self.stripe_count()).0;
-        let n = &self.members.list[at];
-        let (key, rtt_us) = (n.key, u64::from(n.rtt_us));
-        let is_child = n.fed & bit(stripe) != 0;
-        // What it was just sent, and asked for meanwhile.
-        let crosses = is_child
-            && self
-                .repair
-                .came_late(seq)
-                .is_some_and(|came| now.since(came) < Duration::from_micros(rtt_us));
-        if crosses || self.is_in_burst(key, stripe, seq) || self.is_owed(key, seq) {
-            return true;
-        }
-        let share = if is_child { CHILD_REPAIR_SHARE } else { REPAIR_SHARE };
-        if let Some(chunk) = self.window.get(seq).cloned() {
-            let age = self.age_of(seq, now);
-            let hops = self.hops_of(stripe);
-            return self.slots > 0
-                && self.may_spend_up_to(share, chunk.payload.len(), now)
-                && self.pass_on(at, &chunk, hops, age, true, now);
-        }
-        if self.window.is_past(seq) || seq.0 > self.window.newest().0 + HOLD_AHEAD {
-            return false;
-        }
-        // What we lack all below us lack. It goes to them when it comes: an answer would make each of them fetch a copy elsewhere.
-        if is_child && self.is_fed(stripe) && self.stripes[usize::from(stripe)].is_settled(now) {
-            return true;
-        }
-        // Who looks for it as well may look for long: the other one had better ask somebody else at once.
-        self.slots > 0
-            && !self.is_source
-            && !self.repair.is_asked(seq)
-            && self.repair.hold(seq, key, now + within.min(self.config.repair_hold))
     }
 
     pub(super) fn on_lack(&mut self, at: usize, set: SeqSet, now: Time) {
@@ -333,6 +276,44 @@ mod tests {
     }
 
     #[test]
+    fn a_parent_is_not_asked_for_what_it_is_about_to_send() {
+        let (mut rig, host, relay) = Rig::relayed();
+        let at = rig.listener(Config::default(), &[relay, host]);
+        rig.run(Duration::from_secs(6));
+        let now = rig.now;
+        let parent = rig.nodes[relay].peer;
+        let mesh = &mut rig.nodes[at].mesh;
+        assert_eq!(mesh.parent(0), Some(parent));
+        let missing = Seq(mesh.window.newest().0 + 1);
+        mesh.repair.want(missing, now);
+        let want = mesh.repair.wants[0].clone();
+        let due = mesh.stripes[0].usual_arrival(missing.0, mesh.chunk_time());
+        let mut asks_parent = |after: Duration| {
+            let at = mesh.whom_to_ask(&want, due + after - Duration::from_millis(1)).unwrap();
+            mesh.members.list[at].peer == parent
+        };
+        assert!(!asks_parent(Duration::ZERO) && asks_parent(Duration::from_millis(50)));
+    }
+
+    #[test]
+    fn an_ask_stands_until_it_is_over_however_old_the_chunk_seems() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let at = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(6));
+        let mesh = &mut rig.nodes[at].mesh;
+        let missing = Seq(mesh.window.newest().0 + 1);
+        let now = mesh.playback.published(missing, mesh.chunk_time()) + mesh.config.deadline;
+        mesh.repair.want(missing, now);
+        mesh.repair.wants[0].ask(Key(1), now);
+        mesh.repair.wants[0].due = now + SLACK;
+        mesh.ask(now);
+        assert_eq!(mesh.repair.wants.len(), 1);
+        mesh.ask(now + SLACK);
+        assert!(mesh.repair.wants.is_empty());
+    }
+
+    #[test]
     fn a_refusal_that_comes_too_soon_is_that_of_an_earlier_ask() {
         let mut rig = Rig::new();
         let host = rig.host(1, 1, Config::default());
@@ -367,6 +348,7 @@ mod tests {
         let stripe = (0..4).find(|stripe| mesh.parent(*stripe) == Some(host)).unwrap();
         let newest = mesh.window.newest().0;
         let missing = Seq(newest - newest % 4 + 4 + u64::from(stripe));
+        let now = now.max(mesh.stripes[usize::from(stripe)].usual_arrival(missing.0, mesh.chunk_time()));
         // Nobody else is as near.
         for n in mesh.members.list.iter_mut().filter(|n| n.peer != host) {
             n.rtt_us = 40_000;

@@ -1,4 +1,4 @@
-//! Chunks on their way: published, received, verified, passed on; bursts for newcomers; what is overdue.
+//! Chunks on their way: published, received, verified, passed on; bursts for newcomers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,6 @@ use super::{Mesh, Phase, bit};
 use crate::limits::CHUNK_PAYLOAD_MAX_BYTES;
 use crate::mesh::chunk::SignedChunk;
 use crate::mesh::record::Key;
-use crate::mesh::stripe::StripeState;
 use crate::mesh::timer::Timer;
 use crate::mesh::wire::{CHUNK_HEADER_BYTES, Message, Pushed};
 use crate::mesh::{Delivery, Event, OffAirReason};
@@ -23,7 +22,7 @@ const LONG_AGO: Duration = Duration::from_secs(20);
 /// Beyond this share of the budget children that may be gone get nothing: others need it more.
 const QUIET_SHARE: f64 = 0.9;
 /// A watch happens at least this often while chunks flow; arrivals watch, too.
-const WATCH_MIN: Duration = Duration::from_millis(40);
+pub(super) const WATCH_MIN: Duration = Duration::from_millis(40);
 /// How long arrivals are waited for at most, which watch as well.
 const LAZY_MAX: Duration = Duration::from_millis(120);
 /// Chunks of a parent in a row that come after their time was over: its chunks come later than was thought.
@@ -377,65 +376,6 @@ impl Mesh {
             });
         }
         self.consider_rival(now);
-    }
-
-    /// Wants every chunk of a stripe that should have come by now; says when the next one should.
-    fn want_overdue(&mut self, stripe: u8, now: Time) -> Time {
-        let chunk_time = self.chunk_time();
-        let count = u64::from(self.stripe_count());
-        let newest = self.window.newest().0;
-        let margin_min = self.config.repair_margin;
-        if self.window.is_empty() {
-            return now + margin_min;
-        }
-        // A stripe that was never fed is expected as the best of the others is.
-        if self.stripes[usize::from(stripe)].offset_us == 0 {
-            let (Some(offset), deviation) = self.best_offset() else {
-                return now + margin_min;
-            };
-            let state = &mut self.stripes[usize::from(stripe)];
-            state.offset_us = offset;
-            state.deviation_us = deviation;
-        }
-        let margin = self.margin(&self.stripes[usize::from(stripe)]);
-        let state = &mut self.stripes[usize::from(stripe)];
-        let first = newest.saturating_sub(newest % count) + u64::from(stripe);
-        let oldest = self.window.oldest().0;
-        // After a jump, what lies before the window is not looked at one by one.
-        let skipped = oldest.saturating_sub(state.expect.get().unwrap_or(first)) / count * count;
-        let mut expect = state.expect.get().unwrap_or(first) + skipped;
-        let live = newest + count * 2;
-        loop {
-            let due = state.usual_arrival(expect, chunk_time) + margin;
-            if due > now || expect > live {
-                state.expect.set(expect);
-                return due.max(now + WATCH_MIN);
-            }
-            if !self.window.has(Seq(expect)) && !self.window.is_past(Seq(expect)) {
-                self.repair.want(Seq(expect), now);
-                self.timers.by(Timer::Repair, now);
-            }
-            expect += count;
-        }
-    }
-
-    /// How late a chunk of a stripe may be before it is asked for.
-    pub(super) fn margin(&self, state: &StripeState) -> Duration {
-        let lag_us = (state.offset_us - self.playback.source_us()).max(0) as u64;
-        state.margin(&self.config, self.heard.saturating_sub(Duration::from_micros(lag_us)))
-    }
-
-    /// The smallest usual offset among fed stripes, with its deviation.
-    pub(super) fn best_offset(&self) -> (Option<i64>, u32) {
-        let fed = self
-            .stripes
-            .iter()
-            .filter(|state| state.offset_us != 0 && state.path.is_some());
-        let best = fed.min_by_key(|state| state.offset_us);
-        (
-            best.map(|state| state.offset_us),
-            best.map_or(0, |state| state.deviation_us),
-        )
     }
 
     /// Hops of a stripe from the host to this node.

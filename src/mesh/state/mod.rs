@@ -16,12 +16,14 @@ mod judge;
 mod leave;
 mod lift;
 mod mend;
+mod overdue;
 mod refer;
 mod report;
 #[cfg(test)]
 mod rig;
 mod rise;
 mod seek;
+mod serve;
 mod spend;
 mod suspect;
 #[cfg(test)]
