@@ -1,5 +1,6 @@
 //! Dialling: peers that were named, peers we know of, addresses to begin with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Mesh;
@@ -103,6 +104,16 @@ impl Mesh {
         }
     }
 
+    /// Takes addresses to begin with.
+    pub(super) fn add_addrs(&mut self, addrs: &[SocketAddr], now: Time) {
+        self.members.add_bootstrap(addrs);
+        // Who has nobody has waited for just these.
+        if self.is_alone(now) {
+            self.dial_again = now;
+        }
+        self.seek(now);
+    }
+
     /// Dials addresses to begin with, at most so many.
     pub(super) fn dial_bootstrap(&mut self, most: usize, now: Time) {
         for addr in self.members.bootstrap().into_iter().take(most) {
@@ -122,7 +133,6 @@ mod tests {
     use crate::mesh::Config;
     use crate::mesh::state::rig::Rig;
     use crate::units::PeerId;
-    use std::net::SocketAddr;
     use std::time::Duration;
 
     fn record(n: u8) -> Arc<PeerRecord> {

@@ -225,6 +225,7 @@ mod tests {
     use super::*;
     use crate::mesh::Config;
     use crate::mesh::state::rig::Rig;
+    use crate::units::PeerId;
     use std::sync::Arc;
 
     /// A request of one who lost its parent in these stripes.
@@ -237,6 +238,18 @@ mod tests {
             from: None,
             past: Duration::ZERO,
         }
+    }
+
+    /// A host of two stripes, a relay, and two that know only the relay.
+    fn with_two_below() -> (Rig, usize, usize, [PeerId; 2]) {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 2, Config::default());
+        let relay = rig.listener(Config::default(), &[host]);
+        rig.run(Duration::from_secs(3));
+        let others = [(); 2].map(|()| rig.listener(Config::default(), &[relay]));
+        rig.run(Duration::from_secs(6));
+        let peers = others.map(|at| rig.nodes[at].peer);
+        (rig, host, relay, peers)
     }
 
     #[test]
@@ -309,13 +322,8 @@ mod tests {
 
     #[test]
     fn a_child_without_a_place_makes_room_for_one_who_has_some_and_finds_none() {
-        let mut rig = Rig::new();
-        let host = rig.host(1, 2, Config::default());
-        let relay = rig.listener(Config::default(), &[host]);
-        rig.run(Duration::from_secs(3));
-        let others = [(); 2].map(|()| rig.listener(Config::default(), &[relay]));
-        rig.run(Duration::from_secs(6));
-        let (now, peers) = (rig.now, others.map(|at| rig.nodes[at].peer));
+        let (mut rig, _, relay, peers) = with_two_below();
+        let now = rig.now;
         let mesh = &mut rig.nodes[relay].mesh;
         let foreign = 1 - mesh.home();
         let [child, lost] = peers.map(|peer| mesh.members.find(&peer).unwrap());
@@ -347,13 +355,8 @@ mod tests {
 
     #[test]
     fn a_child_that_has_somewhere_else_to_go_makes_room_for_one_who_finds_nobody() {
-        let mut rig = Rig::new();
-        let host = rig.host(1, 2, Config::default());
-        let relay = rig.listener(Config::default(), &[host]);
-        rig.run(Duration::from_secs(3));
-        let others = [(); 2].map(|()| rig.listener(Config::default(), &[relay]));
-        rig.run(Duration::from_secs(6));
-        let (now, peers) = (rig.now, others.map(|at| rig.nodes[at].peer));
+        let (mut rig, host, relay, peers) = with_two_below();
+        let now = rig.now;
         let host = rig.nodes[host].peer;
         let mesh = &mut rig.nodes[relay].mesh;
         let foreign = 1 - mesh.home();

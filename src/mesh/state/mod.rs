@@ -261,14 +261,7 @@ impl Mesh {
             } => self.on_connected(peer, remote, dialled, rtt, now),
             Input::Disconnected { peer } => self.on_disconnected(peer, now),
             Input::DialFailed { peer, addrs } => self.on_dial_failed(peer, &addrs, now),
-            Input::AddAddrs { addrs } => {
-                self.members.add_bootstrap(&addrs);
-                // Who has nobody has waited for just these.
-                if self.is_alone(now) {
-                    self.dial_again = now;
-                }
-                self.seek(now);
-            }
+            Input::AddAddrs { addrs } => self.add_addrs(&addrs, now),
             Input::OwnAddrs { addrs } => {
                 self.own_addrs = addrs;
                 self.renew_record(now);
