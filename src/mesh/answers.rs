@@ -38,6 +38,12 @@ struct Late {
 }
 
 impl Answers {
+    /// Reads something of both lists.
+    pub fn touch(&self) -> u64 {
+        let asked = self.pending.first().map_or(0, |asked| asked.seq.0);
+        self.late.first().map_or(asked, |late| asked ^ u64::from(late.by.0))
+    }
+
     /// Somebody is asked for a chunk and may wait for it itself so long.
     pub fn ask(&mut self, of: Key, seq: Seq, within: Duration, now: Time) {
         self.pending.retain(|asked| now.since(asked.at) < PENDING_FOR);

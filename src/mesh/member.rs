@@ -73,6 +73,17 @@ pub struct Members {
 }
 
 impl Members {
+    /// Reads something of each line of 64 bytes.
+    pub fn touch(&self) -> u64 {
+        (self.list.len() ^ self.passive.len() ^ self.gone.len()) as u64 ^ u64::from(self.feeding)
+    }
+
+    /// Reads the ends of the list of short names.
+    pub fn touch_keys(&self) -> u64 {
+        let ends = [self.keys.first(), self.keys.last()];
+        ends.into_iter().flatten().fold(0, |sum, key| sum ^ u64::from(key.0))
+    }
+
     /// The neighbour's place in the list.
     pub fn find(&self, peer: &PeerId) -> Option<usize> {
         let at = self.by_key(Key::of(peer))?;

@@ -112,6 +112,22 @@ impl Playback {
         self.earliest_us = Some(relaxed.min(sample));
     }
 
+    /// The next chunk that is due; zero before the first one.
+    pub fn next(&self) -> Seq {
+        Seq(self.next.unwrap_or(0))
+    }
+
+    /// Reads something of each line of 64 bytes.
+    pub fn touch(&self) -> u64 {
+        self.source_us as u64 ^ self.due ^ self.turned.0 ^ u64::from(self.ages_ms[0])
+    }
+
+    /// Reads what the stripes tell.
+    pub fn touch_told(&self) -> u64 {
+        let ends = [self.by_stripe.first(), self.by_stripe.last()];
+        ends.into_iter().flatten().fold(0, |sum, told| sum ^ told.newest.0)
+    }
+
     /// Whether a live chunk has come.
     pub fn has_lived(&self) -> bool {
         self.live_since.is_some()

@@ -55,6 +55,12 @@ impl Window {
         seq < self.oldest()
     }
 
+    /// Reads the places of the next chunk that will come and of another one.
+    pub fn touch(&self, seq: Seq) -> u64 {
+        let holds = |seq| self.ring.get(self.slot(seq)).is_some_and(Option::is_some);
+        u64::from(holds(Seq(self.end)) ^ holds(seq))
+    }
+
     fn slot(&self, seq: Seq) -> usize {
         (seq.0 % self.ring.len().max(1) as u64) as usize
     }

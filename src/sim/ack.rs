@@ -64,6 +64,11 @@ impl Debts {
         ALONE_BYTES
     }
 
+    /// Reads something of each line of 64 bytes.
+    pub fn touch(&self) -> u64 {
+        self.0.iter().step_by(4).fold(0, |sum, debt| sum ^ debt.due)
+    }
+
     /// A packet was lost: the next one is acknowledged at once.
     pub fn missed(&mut self, from: u32, now: u64) {
         match self.0.iter_mut().find(|debt| debt.to == from) {

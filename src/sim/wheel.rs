@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-/// Width of a bucket: 2^8 microseconds, less than any latency, so that hardly anything lands in the open one.
-const BUCKET_BITS: u32 = 8;
-/// Buckets on the wheel: 2^14 of them reach 4.2 s ahead; what lies further waits in a map.
-const WHEEL_BITS: u32 = 14;
+/// Width of a bucket: 2^10 microseconds, less than any latency, so that hardly anything lands in the open one.
+const BUCKET_BITS: u32 = 10;
+/// Buckets on the wheel: 2^12 of them reach 4.2 s ahead; what lies further waits in a map.
+const WHEEL_BITS: u32 = 12;
 const WHEEL: u64 = 1 << WHEEL_BITS;
 /// What waits in the map comes to the wheel by so many buckets at once. In a list for each bucket most of it would be alone.
-const GROUP: u64 = 1 << 10;
+const GROUP: u64 = 1 << 8;
 /// Places in a block, of which buckets are made.
 const BLOCK: usize = 8;
 
@@ -102,6 +102,14 @@ impl<T> Wheel<T> {
         let (_, place) = self.order.pop_if(|(time, _)| *time < until)?;
         self.len -= 1;
         self.open.take(place)
+    }
+
+    /// What happens after so many others, as far as the open bucket tells.
+    pub fn ahead(&self, others: usize) -> Option<&T> {
+        let (_, place) = self.order.get(self.order.len().checked_sub(others + 1)?)?;
+        let (block, at) = (*place as usize / BLOCK, *place as usize % BLOCK);
+        let (_, what) = self.open.full.get(block).unwrap_or(&self.open.last)[at].as_ref()?;
+        Some(what)
     }
 
     fn turn(&mut self) {

@@ -1,6 +1,7 @@
 //! Virtual time: nodes, what happens to them, and the loop that lets it happen. The nodes are the product's own `Mesh`.
 
 mod faults;
+mod foresight;
 mod hearing;
 mod people;
 mod traffic;
@@ -280,6 +281,7 @@ impl World {
         while let Some((time, happening)) = self.wheel.pop_before(until) {
             self.now = self.now.max(time);
             self.events += 1;
+            self.foresee();
             self.happen(happening);
         }
         self.now = until;
@@ -404,10 +406,6 @@ impl World {
             guess += 1;
         }
         guess
-    }
-
-    fn mark(&mut self, kind: u64, node: u32) {
-        self.hash = mix(self.hash ^ self.now ^ kind << 56 ^ u64::from(node) << 32);
     }
 
     fn violate(&mut self, node: u32, violation: Violation) {

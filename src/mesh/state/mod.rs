@@ -28,6 +28,7 @@ mod spend;
 mod suspect;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod upkeep;
 
 use std::collections::VecDeque;

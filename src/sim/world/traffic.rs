@@ -3,6 +3,10 @@
 use super::*;
 
 impl World {
+    pub(super) fn mark(&mut self, kind: u64, node: u32) {
+        self.hash = mix(self.hash ^ self.now ^ kind << 56 ^ u64::from(node) << 32);
+    }
+
     pub(super) fn deliver(&mut self, to: u32, from: u32, message: Message) {
         self.mark(message_kind(&message), to);
         let Some(node) = &mut self.nodes[to as usize] else {
