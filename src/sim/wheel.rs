@@ -176,6 +176,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_seen_ahead_happens_next() {
+        let mut wheel = Wheel::default();
+        (0..20).for_each(|n| wheel.push(2_000 + n % 3, n));
+        assert_eq!(wheel.ahead(0), None, "its bucket is not open yet");
+        assert_eq!(wheel.pop_before(u64::MAX), Some((2_000, 0)));
+        let seen: Vec<u64> = (0..30).map_while(|others| wheel.ahead(others).copied()).collect();
+        let happened: Vec<u64> = std::iter::from_fn(|| wheel.pop_before(u64::MAX))
+            .map(|(_, n)| n)
+            .collect();
+        assert_eq!((seen.len(), seen), (19, happened));
+    }
+
+    #[test]
     fn something_may_be_scheduled_for_now() {
         let mut wheel = Wheel::default();
         wheel.push(100, 'a');
