@@ -113,6 +113,13 @@ key_type!(
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// What tells the sessions of a channel apart that may be about at one time, in two bytes: every chunk says it.
+    pub const fn mark(self) -> u16 {
+        self.0 as u16
+    }
+}
+
 /// The number of a chunk within a session, from zero; chunk `n` sounds from `n * T` to `(n + 1) * T` on the media clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(pub u64);

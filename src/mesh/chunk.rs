@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::units::{ChannelId, Epoch, Seq, Time};
 
 /// Keeps a chunk's signature from being worth anything as the signature of something else.
-const CHUNK_CONTEXT: &[u8; 16] = b"inonda chunk v1\0";
+const CHUNK_CONTEXT: &[u8; 16] = b"inonda chunk v2\0";
 
 /// What the host signed, with what the last hop said about it.
 #[derive(Clone, Debug)]
@@ -16,7 +16,6 @@ pub struct Chunk {
     pub channel: ChannelId,
     pub epoch: Epoch,
     pub seq: Seq,
-    pub flags: u8,
     pub payload: Bytes,
     pub signature: [u8; 64],
     /// Hops from the host to this node (set at arrival; zero at the host).
@@ -27,12 +26,11 @@ pub struct Chunk {
     pub arrived: Time,
 }
 
-/// The part of a chunk that the host made: it is the same at every node, and nodes share it.
+/// The part of a chunk that the host made: it is the same at every node, and nodes share it. Its session is known to whoever holds it, and
+/// signed with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedChunk {
-    pub epoch: Epoch,
     pub seq: Seq,
-    pub flags: u8,
     pub payload: Bytes,
     pub signature: [u8; 64],
 }
@@ -41,35 +39,31 @@ impl SignedChunk {
     /// Makes and signs a chunk with the session key inside `crypto`.
     pub fn sign(channel: ChannelId, epoch: Epoch, seq: Seq, payload: Bytes, crypto: &dyn Crypto) -> Arc<SignedChunk> {
         let mut chunk = SignedChunk {
-            epoch,
             seq,
-            flags: 0,
             payload,
             signature: [0; 64],
         };
-        chunk.signature = crypto.sign_chunk(channel, &chunk);
+        chunk.signature = crypto.sign_chunk(channel, epoch, &chunk);
         Arc::new(chunk)
     }
 
-    /// What the signature covers: context, channel, epoch, sequence, flags, payload.
-    pub fn signed_bytes(&self, channel: ChannelId) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(CHUNK_CONTEXT.len() + 49 + self.payload.len());
+    /// What the signature covers: context, channel, epoch, sequence, payload.
+    pub fn signed_bytes(&self, channel: ChannelId, epoch: Epoch) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(CHUNK_CONTEXT.len() + 48 + self.payload.len());
         bytes.extend_from_slice(CHUNK_CONTEXT);
         bytes.extend_from_slice(&channel.0);
-        bytes.extend_from_slice(&self.epoch.0.to_be_bytes());
+        bytes.extend_from_slice(&epoch.0.to_be_bytes());
         bytes.extend_from_slice(&self.seq.0.to_be_bytes());
-        bytes.push(self.flags);
         bytes.extend_from_slice(&self.payload);
         bytes
     }
 
     /// The chunk as the layer above sees it at this node.
-    pub fn at(&self, channel: ChannelId, hops: u8, age: Duration, arrived: Time) -> Chunk {
+    pub fn at(&self, channel: ChannelId, epoch: Epoch, hops: u8, age: Duration, arrived: Time) -> Chunk {
         Chunk {
             channel,
-            epoch: self.epoch,
+            epoch,
             seq: self.seq,
-            flags: self.flags,
             payload: self.payload.clone(),
             signature: self.signature,
             hops,
@@ -89,13 +83,13 @@ pub trait Crypto: Send + Sync {
     /// Whether `signature` over `message` was made with the secret half of `key`.
     fn verify(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool;
 
-    /// Signs the bytes of a chunk.
-    fn sign_chunk(&self, channel: ChannelId, chunk: &SignedChunk) -> [u8; 64] {
-        self.sign(&chunk.signed_bytes(channel))
+    /// Signs the bytes of a chunk of a session.
+    fn sign_chunk(&self, channel: ChannelId, epoch: Epoch, chunk: &SignedChunk) -> [u8; 64] {
+        self.sign(&chunk.signed_bytes(channel, epoch))
     }
 
-    /// Whether a chunk was signed with the session key `key`.
-    fn verify_chunk(&self, key: &[u8; 32], channel: ChannelId, chunk: &SignedChunk) -> bool {
-        self.verify(key, &chunk.signed_bytes(channel), &chunk.signature)
+    /// Whether a chunk of a session was signed with its key `key`.
+    fn verify_chunk(&self, key: &[u8; 32], channel: ChannelId, epoch: Epoch, chunk: &SignedChunk) -> bool {
+        self.verify(key, &chunk.signed_bytes(channel, epoch), &chunk.signature)
     }
 }

@@ -56,19 +56,12 @@ mod tests {
         let session = SigningKey::from_bytes(&[2; 32]).verifying_key().to_bytes();
         let channel = ChannelId([9; 32]);
         let chunk = SignedChunk::sign(channel, Epoch(5), Seq(7), Bytes::from_static(b"sound"), &crypto);
-        assert!(crypto.verify_chunk(&session, channel, &chunk));
-        assert!(!crypto.verify_chunk(&session, ChannelId([8; 32]), &chunk));
+        assert!(crypto.verify_chunk(&session, channel, Epoch(5), &chunk));
+        assert!(!crypto.verify_chunk(&session, channel, Epoch(6), &chunk));
+        assert!(!crypto.verify_chunk(&session, ChannelId([8; 32]), Epoch(5), &chunk));
         let altered = [
             SignedChunk {
-                epoch: Epoch(6),
-                ..(*chunk).clone()
-            },
-            SignedChunk {
                 seq: Seq(8),
-                ..(*chunk).clone()
-            },
-            SignedChunk {
-                flags: 1,
                 ..(*chunk).clone()
             },
             SignedChunk {
@@ -79,7 +72,7 @@ mod tests {
         assert!(
             altered
                 .iter()
-                .all(|chunk| !crypto.verify_chunk(&session, channel, chunk))
+                .all(|chunk| !crypto.verify_chunk(&session, channel, Epoch(5), chunk))
         );
     }
 

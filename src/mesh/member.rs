@@ -73,7 +73,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// Reads something of each line of 64 bytes.
+    /// Reads something of each part of it that is loaded at once.
     pub fn touch(&self) -> u64 {
         (self.list.len() ^ self.passive.len() ^ self.gone.len()) as u64 ^ u64::from(self.feeding)
     }

@@ -117,7 +117,7 @@ impl Playback {
         Seq(self.next.unwrap_or(0))
     }
 
-    /// Reads something of each line of 64 bytes.
+    /// Reads something of each part of it that is loaded at once.
     pub fn touch(&self) -> u64 {
         self.source_us as u64 ^ self.due ^ self.turned.0 ^ u64::from(self.ages_ms[0])
     }

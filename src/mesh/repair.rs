@@ -87,7 +87,7 @@ impl Repair {
         }
     }
 
-    /// Reads something of each line of 64 bytes.
+    /// Reads something of each part of it that is loaded at once.
     pub fn touch(&self) -> u64 {
         (self.wants.len() ^ self.held.len()) as u64 ^ self.late[0].1.0 ^ self.late[3].1.0
     }

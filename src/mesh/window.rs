@@ -134,13 +134,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::units::Epoch;
 
     fn chunk(seq: u64) -> Arc<SignedChunk> {
         Arc::new(SignedChunk {
-            epoch: Epoch(1),
             seq: Seq(seq),
-            flags: 0,
             payload: Bytes::new(),
             signature: [0; 64],
         })

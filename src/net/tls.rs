@@ -18,9 +18,9 @@ use crate::net::NetError;
 use crate::units::PeerId;
 
 /// The application protocol; a later, incompatible one gets another name.
-const ALPN: &[u8] = b"inonda/1";
+const ALPN: &[u8] = b"inonda/2";
 /// The protocol of single questions and answers, on the same port; see [`crate::net::ask`].
-const ASK_ALPN: &[u8] = b"inonda-ask/1";
+const ASK_ALPN: &[u8] = b"inonda-ask/2";
 /// DER that precedes the 32 bytes of an Ed25519 public key in a SubjectPublicKeyInfo (RFC 8410).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// DER that precedes the 32 bytes of an Ed25519 secret key in PKCS #8, version 1 (RFC 8410).

@@ -64,7 +64,7 @@ impl Debts {
         ALONE_BYTES
     }
 
-    /// Reads something of each line of 64 bytes.
+    /// Reads something of each part of it that is loaded at once.
     pub fn touch(&self) -> u64 {
         self.0.iter().step_by(4).fold(0, |sum, debt| sum ^ debt.due)
     }

@@ -3,7 +3,7 @@
 
 use crate::mesh::chunk::{Crypto, SignedChunk};
 use crate::mesh::rng::mix;
-use crate::units::ChannelId;
+use crate::units::{ChannelId, Epoch};
 
 /// Signs with the secret it is given; the public key is the secret itself.
 #[derive(Clone, Copy)]
@@ -67,17 +67,10 @@ fn tag(hash: u64) -> [u8; 64] {
 }
 
 /// A chunk's hash covers its header, its length and the ends of its payload.
-fn chunk_digest(key: &[u8; 32], channel: ChannelId, chunk: &SignedChunk) -> [u8; 64] {
+fn chunk_digest(key: &[u8; 32], channel: ChannelId, epoch: Epoch, chunk: &SignedChunk) -> [u8; 64] {
     let payload = &chunk.payload;
     let ends = word(payload) ^ word(&payload[payload.len().saturating_sub(8)..]).rotate_left(32);
-    let words = [
-        word(&channel.0),
-        chunk.epoch.0,
-        chunk.seq.0,
-        u64::from(chunk.flags),
-        payload.len() as u64,
-        ends,
-    ];
+    let words = [word(&channel.0), epoch.0, chunk.seq.0, payload.len() as u64, ends];
     tag(words.iter().fold(mix(word(&key[..8])), |hash, word| mix(hash ^ word)))
 }
 
@@ -94,11 +87,11 @@ impl Crypto for Hashing {
         digest(key, message) == *signature
     }
 
-    fn sign_chunk(&self, channel: ChannelId, chunk: &SignedChunk) -> [u8; 64] {
-        chunk_digest(&self.session, channel, chunk)
+    fn sign_chunk(&self, channel: ChannelId, epoch: Epoch, chunk: &SignedChunk) -> [u8; 64] {
+        chunk_digest(&self.session, channel, epoch, chunk)
     }
 
-    fn verify_chunk(&self, key: &[u8; 32], channel: ChannelId, chunk: &SignedChunk) -> bool {
-        chunk_digest(key, channel, chunk) == chunk.signature
+    fn verify_chunk(&self, key: &[u8; 32], channel: ChannelId, epoch: Epoch, chunk: &SignedChunk) -> bool {
+        chunk_digest(key, channel, epoch, chunk) == chunk.signature
     }
 }

@@ -441,6 +441,7 @@ impl SimNode {
         Some(crate::mesh::wire::Pushed {
             hops: 1,
             age: Duration::ZERO,
+            mark: self.mesh.epoch().mark(),
             chunk,
         })
     }

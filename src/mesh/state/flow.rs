@@ -52,15 +52,12 @@ impl Mesh {
         if self.is_source || !self.is_due(chunk.seq) {
             return;
         }
-        if chunk.epoch != session.epoch {
+        if pushed.mark != session.epoch.mark() {
             // While one host follows another, peers on either side of the change are ahead of the others for a moment. (Where 2 % of all
             // is lost a host that came back was banned, for its chunks were there before the session that explains them.)
-            let changing = if chunk.epoch < session.epoch {
-                now.since(self.adopted_at) < self.config.takeover
-            } else {
-                now.since(self.fresh_at) > self.round()
-            };
-            if changing || self.rival.as_ref().is_some_and(|rival| rival.epoch == chunk.epoch) {
+            let changing = now.since(self.adopted_at) < self.config.takeover || now.since(self.fresh_at) > self.round();
+            let rival = self.rival.as_ref().map(|rival| rival.epoch.mark());
+            if changing || rival == Some(pushed.mark) {
                 return;
             }
             return self.strike(at, "chunks of another session", now);
@@ -78,7 +75,10 @@ impl Mesh {
             }
             return;
         }
-        if !self.crypto.verify_chunk(&session.signing_key, self.channel, &chunk) {
+        if !self
+            .crypto
+            .verify_chunk(&session.signing_key, self.channel, session.epoch, &chunk)
+        {
             let peer = self.members.list[at].peer;
             return self.ban(peer, "a chunk the host did not sign", now);
         }
@@ -171,7 +171,7 @@ impl Mesh {
             }
         }
         // The host may listen to itself: so it does to a station that it receives for others.
-        let chunk = chunk.at(self.channel, hops, age, now);
+        let chunk = chunk.at(self.channel, self.epoch(), hops, age, now);
         self.tell(Event::Chunk(Arc::new(chunk)));
     }
 
@@ -214,6 +214,7 @@ impl Mesh {
         let pushed = Pushed {
             hops: hops + 1,
             age,
+            mark: self.epoch().mark(),
             chunk: Arc::clone(chunk),
         };
         let bytes = chunk.payload.len() + CHUNK_HEADER_BYTES + self.config.packet_overhead_bytes;

@@ -92,7 +92,7 @@ mod tests {
         let mut rig = Rig::new();
         let host = rig.host(1, 1, Config::default());
         let at = rig.listener(Config::default(), &[host]);
-        rig.run(Duration::from_secs(3));
+        rig.run(Duration::from_secs(6));
         let (now, host) = (rig.now, rig.nodes[host].peer);
         let mesh = &mut rig.nodes[at].mesh;
         let mut is_banned_at = |now: Time| {
@@ -100,8 +100,8 @@ mod tests {
                 let near = mesh.members.find(&host).unwrap();
                 let payload = vec![7; 100].into();
                 let chunk = SignedChunk::sign(mesh.channel, Epoch(2), Seq(seq), payload, mesh.crypto.as_ref());
-                let (hops, age) = (1, Duration::ZERO);
-                mesh.on_chunk(near, Pushed { hops, age, chunk }, now);
+                let (hops, age, mark) = (1, Duration::ZERO, Epoch(2).mark());
+                mesh.on_chunk(near, Pushed { hops, age, mark, chunk }, now);
             }
             mesh.members.find(&host).is_none()
         };

@@ -405,7 +405,8 @@ impl Mesh {
         self.key.home(self.stripe_count().max(1))
     }
 
-    fn epoch(&self) -> Epoch {
+    /// The session; zero before one is known.
+    pub fn epoch(&self) -> Epoch {
         self.session.as_ref().map_or(Epoch(0), |session| session.epoch)
     }
 

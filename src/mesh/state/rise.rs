@@ -214,13 +214,17 @@ impl Mesh {
     }
 
     /// The oldest child in a stripe, when one who could pass it on finds nobody to feed it: children that take and do not give
-    /// may be all there are. An honest one goes on below the newcomer, and nobody has to be believed.
+    /// may be all there are. An honest one goes on below the newcomer, and nobody has to be believed. (Two whom nobody can dial do not
+    /// meet: of ten, one who had six places lost its only neighbour to one who had two.)
     pub(super) fn oldest_child(&self, at: usize, stripe: u8, need: Need, now: Time) -> Option<usize> {
         if need == Need::Better || now.since(self.redirected) < TURN_PAUSE {
             return None;
         }
         let children = self.members.list.iter().enumerate();
-        let could_go = |n: &Neighbour| n.fed & !n.leaving & bit(stripe) != 0 && !self.is_last_giver(n, stripe);
+        let is_hidden = self.members.list[at].is_hidden();
+        let could_go = |n: &Neighbour| {
+            n.fed & !n.leaving & bit(stripe) != 0 && !(is_hidden && n.is_hidden()) && !self.is_last_giver(n, stripe)
+        };
         let children = children.filter(|(other, n)| *other != at && could_go(n));
         let oldest = children.min_by_key(|(_, n)| n.child.as_ref().map(|child| child.since));
         oldest.map(|(child, _)| child)
@@ -387,6 +391,34 @@ mod tests {
         };
         assert_eq!(asks(now), (true, 1), "asked once in a while");
         assert_eq!(asks(now - Duration::from_secs(2)), (false, 0), "it may be gone, too");
+    }
+
+    #[test]
+    fn the_oldest_child_makes_room_unless_nobody_can_dial_either() {
+        let mut rig = Rig::new();
+        let host = rig.host(1, 1, Config::default());
+        let children = [(); 3].map(|()| {
+            let at = rig.listener(Config::default(), &[host]);
+            rig.run(Duration::from_secs(2));
+            rig.nodes[at].peer
+        });
+        rig.run(TURN_PAUSE);
+        let now = rig.now;
+        let mesh = &mut rig.nodes[host].mesh;
+        let [oldest, other, newcomer] = children.map(|peer| mesh.members.find(&peer).unwrap());
+        mesh.members.list[newcomer].fed = 0;
+        mesh.redirected = Time::ZERO;
+        let hide = |mesh: &mut Mesh, at: usize| {
+            let record = mesh.members.list[at].record.as_mut().unwrap();
+            Arc::make_mut(record).addrs.clear();
+        };
+        let goes = |mesh: &Mesh| mesh.oldest_child(newcomer, 0, Need::Orphan, now);
+        hide(mesh, oldest);
+        assert_eq!(goes(mesh), Some(oldest), "it can dial the newcomer");
+        hide(mesh, newcomer);
+        assert_eq!(goes(mesh), Some(other), "the oldest could not meet the newcomer");
+        hide(mesh, other);
+        assert_eq!(goes(mesh), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::mesh::session::Session;
 use crate::units::{Epoch, Seq, Stripe};
 
 /// The protocol spoken here.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Nodes on the longest way, the host and the deepest node included; a tree of fan-out 3 reaches a million in 13.
 pub const HOPS_MAX: usize = 24;
 /// Records in one message: five of the largest take 180 bytes each and fit a control message.
@@ -140,6 +140,8 @@ pub struct Pushed {
     pub hops: u8,
     /// Time since the host published it when the sender let it go; whole milliseconds on the wire. For ranking only.
     pub age: Duration,
+    /// Of which session it is, as [`Epoch::mark`] says.
+    pub mark: u16,
     pub chunk: Arc<SignedChunk>,
 }
 

@@ -56,8 +56,8 @@ const OFFER: u8 = 18;
 const BYE: u8 = 19;
 const HINT: u8 = 20;
 
-/// Bytes of a chunk message beside its payload: kind, flags, hops, age, epoch, sequence, signature.
-pub const CHUNK_HEADER_BYTES: usize = 1 + 1 + 1 + 2 + 6 + 5 + 64;
+/// Bytes of a chunk message beside its payload: kind, hops, age, mark of the session, sequence, signature.
+pub const CHUNK_HEADER_BYTES: usize = 1 + 1 + 2 + 2 + 5 + 64;
 const NO_SEQ: u64 = (1 << 40) - 1;
 /// In which a newcomer says how much of the past it wants.
 const PAST_STEP: Duration = Duration::from_millis(20);
@@ -295,18 +295,17 @@ fn read_attach(from: &mut Reader<'_>) -> Result<Message, WireError> {
 
 fn write_chunk(pushed: &Pushed, out: &mut impl Sink) {
     out.u8(CHUNK);
-    out.u8(pushed.chunk.flags);
     out.u8(pushed.hops);
     out.u16(u16::try_from(pushed.age.as_millis()).unwrap_or(u16::MAX));
-    out.u48(pushed.chunk.epoch.0);
+    out.u16(pushed.mark);
     out.u40(pushed.chunk.seq.0);
     out.put(&pushed.chunk.signature);
     out.put(&pushed.chunk.payload);
 }
 
 fn read_chunk(from: &mut Reader<'_>) -> Result<Message, WireError> {
-    let (flags, hops, age_ms) = (from.u8()?, from.u8()?, from.u16()?);
-    let (epoch, seq) = (Epoch(from.u48()?), Seq(from.u40()?));
+    let (hops, age_ms, mark) = (from.u8()?, from.u16()?, from.u16()?);
+    let seq = Seq(from.u40()?);
     let signature = from.array()?;
     let len = from.left();
     if len > CHUNK_PAYLOAD_MAX_BYTES {
@@ -316,10 +315,9 @@ fn read_chunk(from: &mut Reader<'_>) -> Result<Message, WireError> {
     Ok(Message::Chunk(Pushed {
         hops,
         age: Duration::from_millis(u64::from(age_ms)),
+        mark,
         chunk: Arc::new(SignedChunk {
-            epoch,
             seq,
-            flags,
             payload,
             signature,
         }),

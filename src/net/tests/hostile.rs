@@ -122,7 +122,7 @@ async fn somebody_without_a_key_is_refused() {
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"inonda/1".to_vec()];
+    config.alpn_protocols = vec![b"inonda/2".to_vec()];
     let config = quinn::crypto::rustls::QuicClientConfig::try_from(config).unwrap();
     let mut endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
     endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(config)));

@@ -196,7 +196,7 @@ impl World {
         if let Message::Chunk(pushed) = message {
             let number = self
                 .epochs
-                .get(pushed.chunk.epoch.0 as usize - 1)
+                .get(usize::from(pushed.mark).wrapping_sub(1))
                 .map(|base| base + pushed.chunk.seq.0);
             let published = number.and_then(|number| self.published.get(number as usize)).copied();
             let age_us = published.map(|at| self.now - at);
