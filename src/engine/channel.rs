@@ -34,6 +34,8 @@ pub struct Channel {
     pub users: BTreeSet<PeerId>,
     /// Dials asked for and not yet answered, by address; the peer is what the mesh expects there.
     pub dials: BTreeMap<SocketAddr, Option<PeerId>>,
+    /// Whether somebody who was asked for it speaks another version.
+    pub other_version: bool,
     /// Names in the link still being looked up, or addresses never reached.
     pub resolving: usize,
     pub requested: Time,
@@ -94,6 +96,7 @@ impl Channel {
             title: String::new(),
             users: BTreeSet::new(),
             dials: BTreeMap::new(),
+            other_version: false,
             resolving: 0,
             requested: clock::now(),
             joined: None,

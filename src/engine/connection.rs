@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use crate::engine::channel::{Channel, tag_of};
 use crate::engine::clock;
-use crate::engine::state::Engine;
+use crate::engine::event::Level;
+use crate::engine::state::{Engine, OTHER_VERSION_HINT};
 use crate::mesh::wire::WireError;
 use crate::mesh::{CloseReason, Input, Message};
 use crate::net::{DialError, NetEvent, Tag};
@@ -165,12 +166,18 @@ impl Engine {
 
     fn on_dial_failed(&mut self, peer: Option<PeerId>, addrs: &[SocketAddr], why: &DialError) {
         tracing::debug!(%why, "a dial came to nothing");
+        let mut told = None;
         for channel in self.channels.values_mut() {
             let before = channel.dials.len();
             channel
                 .dials
                 .retain(|addr, expected| !(addrs.contains(addr) && (peer.is_none() || *expected == peer)));
             if channel.dials.len() != before {
+                // Only whoever is left without the channel must do something about it.
+                if *why == DialError::OtherVersion && channel.unreached() && !channel.other_version {
+                    channel.other_version = true;
+                    told = addrs.first();
+                }
                 channel.mesh.handle_input(
                     Input::DialFailed {
                         peer,
@@ -179,6 +186,13 @@ impl Engine {
                     clock::now(),
                 );
             }
+        }
+        if let Some(addr) = told {
+            self.notice(
+                Level::Warn,
+                format!("another version of inonda answers at {addr}"),
+                OTHER_VERSION_HINT,
+            );
         }
     }
 

@@ -31,6 +31,10 @@ const REACH_MAX: Duration = Duration::from_secs(15);
 const CLOSE_MAX: Duration = Duration::from_secs(3);
 /// How long a connection that no channel uses is kept: strangers have not said what they want, farewells are under way.
 const IDLE_MAX: Duration = Duration::from_secs(5);
+/// What to do when a channel was not reached, and when it was another version that answered.
+const UNREACHED_HINT: &str = "ask the host for a fresh link, or name somebody who listens with --peer HOST:PORT";
+pub(super) const OTHER_VERSION_HINT: &str =
+    "update inonda here, or ask the host to: the two do not understand each other";
 
 /// Everything a node owns.
 pub struct Engine {
@@ -250,11 +254,17 @@ impl Engine {
 
     /// Ends a channel that could not be reached.
     pub(super) fn give_up(&mut self, id: ChannelId, what: &str) {
-        let name = self.channels.get(&id).map(Channel::name).unwrap_or_default();
+        let channel = self.channels.get(&id);
+        let name = channel.map(Channel::name).unwrap_or_default();
+        let (what, hint) = if channel.is_some_and(|channel| channel.other_version) {
+            ("who carries it has another version of inonda", OTHER_VERSION_HINT)
+        } else {
+            (what, UNREACHED_HINT)
+        };
         self.tell(Event::Failed {
             code: 3,
             message: format!("{name} was not reached: {what}"),
-            hint: "ask the host for a fresh link, or name somebody who listens with --peer HOST:PORT".into(),
+            hint: hint.into(),
         });
         self.leave(id);
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use quinn::{Connection, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use tokio::time::timeout;
 
 use crate::limits::ASK_FRAME_MAX_BYTES;
@@ -73,6 +73,9 @@ pub(super) async fn dial(shared: &Shared, addr: SocketAddr) -> Result<Line, Dial
         .map_err(|error| failed(&error))?;
     let conn = match timeout(HANDSHAKE_TIMEOUT, connecting).await {
         Ok(Ok(conn)) => conn,
+        Ok(Err(ConnectionError::ConnectionClosed(close))) if tls::is_other_version(close.error_code) => {
+            return Err(DialError::OtherVersion);
+        }
         Ok(Err(error)) => return Err(failed(&error)),
         Err(_) => return Err(DialError::TimedOut),
     };

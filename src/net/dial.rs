@@ -204,6 +204,9 @@ async fn attempt(shared: Arc<Shared>, addr: SocketAddr) -> Result<(Connection, P
     let conn = match timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(conn)) => conn,
         Err(_) | Ok(Err(ConnectionError::TimedOut)) => return Err(DialError::TimedOut),
+        Ok(Err(ConnectionError::ConnectionClosed(close))) if tls::is_other_version(close.error_code) => {
+            return Err(DialError::OtherVersion);
+        }
         Ok(Err(ConnectionError::ConnectionClosed(close))) => return Err(DialError::Refused(close.to_string())),
         Ok(Err(error @ ConnectionError::ApplicationClosed(_))) => {
             return Err(match reason_of(&error) {

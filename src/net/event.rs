@@ -48,6 +48,8 @@ pub enum DialError {
     TooMany,
     #[error("no answer in time")]
     TimedOut,
+    #[error("another version of inonda answers there")]
+    OtherVersion,
     #[error("the peer refused: {0}")]
     Refused(String),
     #[error("{0}")]

@@ -41,15 +41,25 @@ pub(super) struct Configs {
 impl Configs {
     /// The settings that prove the holding of `key`.
     pub fn new(key: &SigningKey) -> Result<Configs, NetError> {
+        Configs::of(key, [ALPN, ASK_ALPN])
+    }
+
+    /// The same for these protocols: that of the mesh, and that of questions.
+    pub fn of(key: &SigningKey, [mesh, ask]: [&[u8]; 2]) -> Result<Configs, NetError> {
         let provider = Arc::new(ring::default_provider());
         let certified = Arc::new(certified_key(key)?);
         let verifier = Arc::new(RawKeyVerifier(provider.signature_verification_algorithms));
         Ok(Configs {
-            client: client(&provider, &certified, &verifier, ALPN)?,
-            asker: client(&provider, &certified, &verifier, ASK_ALPN)?,
-            server: server(&provider, &certified, &verifier)?,
+            client: client(&provider, &certified, &verifier, mesh)?,
+            asker: client(&provider, &certified, &verifier, ask)?,
+            server: server(&provider, &certified, &verifier, [mesh, ask])?,
         })
     }
+}
+
+/// Whether a handshake was ended because the other end does not know our protocol (RFC 7301, RFC 9001 4.8).
+pub(super) fn is_other_version(code: quinn::TransportErrorCode) -> bool {
+    code == quinn::TransportErrorCode::crypto(rustls::AlertDescription::NoApplicationProtocol.into())
 }
 
 /// Whether an accepted connection was opened to ask.
@@ -88,13 +98,14 @@ fn server(
     provider: &Arc<CryptoProvider>,
     key: &Arc<CertifiedKey>,
     verifier: &Arc<RawKeyVerifier>,
+    protocols: [&[u8]; 2],
 ) -> Result<QuicServerConfig, NetError> {
     let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(NetError::tls)?
         .with_client_cert_verifier(Arc::clone(verifier) as Arc<dyn ClientCertVerifier>)
         .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(Arc::clone(key))));
-    config.alpn_protocols = vec![ALPN.to_vec(), ASK_ALPN.to_vec()];
+    config.alpn_protocols = protocols.map(<[u8]>::to_vec).to_vec();
     config.send_tls13_tickets = 0;
     QuicServerConfig::try_from(config).map_err(NetError::tls)
 }

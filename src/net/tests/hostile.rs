@@ -10,7 +10,7 @@ use quinn::Connection;
 use super::rig::{Node, connected_pair};
 use crate::mesh::Delivery;
 use crate::net::framing::{Hello, NET_TAG, put_frame};
-use crate::net::{DisconnectReason, tls};
+use crate::net::{DialError, DisconnectReason, NetEvent, tls};
 use crate::units::PeerId;
 
 /// A connection with the right handshake, on which anything can be sent.
@@ -111,6 +111,32 @@ async fn an_authenticated_peer_that_sends_garbage_is_closed_with_a_reason() {
         let reason = node.expect_disconnected(peer).await;
         assert!(matches!(reason, DisconnectReason::Protocol(_)), "case {i}: {reason}");
     }
+}
+
+#[tokio::test]
+async fn one_that_speaks_another_version_is_told_from_one_that_refuses() {
+    let key = SigningKey::from_bytes(&[9; 32]);
+    let older = tls::Configs::of(&key, [b"inonda/1", b"inonda-ask/1"]).unwrap();
+    let server = quinn::ServerConfig::with_crypto(Arc::new(older.server));
+    let endpoint = quinn::Endpoint::server(server, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let addr = endpoint.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Some(incoming) = endpoint.accept().await {
+            assert!(incoming.await.is_err());
+        }
+    });
+    let mut node = Node::new();
+    node.endpoint.dial(None, vec![addr]);
+    let event = node.event().await;
+    let is_told = matches!(
+        event,
+        NetEvent::DialFailed {
+            why: DialError::OtherVersion,
+            ..
+        }
+    );
+    assert!(is_told, "{event:?}");
+    assert_eq!(node.endpoint.ask(addr).await.err(), Some(DialError::OtherVersion));
 }
 
 #[tokio::test]
