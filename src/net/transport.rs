@@ -10,7 +10,7 @@ use crate::net::acks;
 use crate::net::congestion::Trickle;
 use crate::net::framing::FRAME_MAX_BYTES;
 
-/// Silence after which a connection is given up; mesh-level liveness is much faster.
+/// Silence after which a connection is given up, counted from what was said next; mesh-level liveness is much faster.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(13);
 /// The mesh itself pings its idle neighbours every nine seconds; this is for a connection whose ping and the next were lost,
 /// with time for two repetitions within [`IDLE_TIMEOUT`]. Short enough for the mappings of home routers (30 s and more).

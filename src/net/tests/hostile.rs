@@ -217,6 +217,9 @@ fn a_peer_that_falls_silent_is_given_up() {
         });
         stopped.await.unwrap();
         tokio::time::sleep(Duration::from_millis(200)).await;
+        // The silence counts from what is said next (RFC 9000, 10.1): else from the keep-alive, 9.5 s later.
+        a.say(&b, "are you there?", Delivery::Datagram);
+        tokio::time::sleep(Duration::from_millis(50)).await;
         tokio::time::pause();
         let begun = tokio::time::Instant::now();
         let reason = a.expect_disconnected(b.peer()).await;
